@@ -1,0 +1,1 @@
+//! Tests of the whole system: `it/` by behaviour, `fixtures/` real payloads.
