@@ -1,1 +1,27 @@
-//! domain
+//! The rules of Tidings: ids, channels, states and their transitions, failure codes, and how a message is written.
+//!
+//! Nothing here waits, calls or reads a clock. Time, randomness and ids come in as arguments, so every rule can be tested as a function.
+
+pub mod channel;
+pub mod content;
+pub mod counts;
+pub mod email;
+pub mod failure;
+pub mod gate;
+pub mod ids;
+pub mod member;
+pub mod permission;
+pub mod phone;
+pub mod receipt;
+pub mod segments;
+pub mod sources;
+pub mod status;
+pub mod time;
+pub mod variables;
+
+pub use channel::{Channel, Routing};
+pub use failure::{FailureCode, Reason, SkipCode};
+pub use ids::{BulkActionId, MemberId, MessageId, OrgId, TemplateId};
+pub use sources::{Clock, Ids};
+pub use status::{BulkActionStatus, MessageStatus};
+pub use time::Timestamp;

@@ -1,1 +1,1 @@
-//! simulators
+//! x

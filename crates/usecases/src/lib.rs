@@ -1,1 +1,1 @@
-//! usecases
+//! What Tidings does: one file per function, named like it. Plain async functions of their dependencies and an input.

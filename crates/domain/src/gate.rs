@@ -1,0 +1,210 @@
+//! Gate 1: what becomes of a target when its rows are written. The one rule for a send, its preview and its retry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::content::{Body, RenderError};
+use crate::member::{Address, Member};
+use crate::variables::{Variable, VariableError};
+use crate::{Channel, FailureCode, Reason, Routing, SkipCode};
+
+/// A channel of a send, prepared once for all recipients.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// What it says.
+    pub body: Body,
+    /// The variables that it uses.
+    pub variables: BTreeSet<Variable>,
+    /// Whether the organisation has the channel.
+    pub configured: bool,
+}
+
+impl Offer {
+    /// # Errors
+    /// If the body does not parse.
+    pub fn new(body: Body, configured: bool) -> Result<Self, VariableError> {
+        Ok(Self { variables: body.variables()?, body, configured })
+    }
+
+    fn channel(&self) -> Channel {
+        self.body.channel()
+    }
+}
+
+/// What all recipients of a send share.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The channels, in order of preference.
+    pub offers: &'a [Offer],
+    /// How to choose among them.
+    pub routing: Routing,
+    /// The organisation's name, for `{{org.name}}`.
+    pub org_name: &'a str,
+    /// The organisation's country, for phones in national form.
+    pub org_country: &'a str,
+}
+
+/// A target, with what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The member, unless it is gone.
+    pub member: Option<&'a Member>,
+    /// The channels that the member, or the address that the channel would use, has opted out of.
+    pub opted_out: &'a BTreeSet<Channel>,
+}
+
+/// A row to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Its channel.
+    pub channel: Channel,
+    /// Where it goes; known also for a row that will not be sent, as far as there is a valid address.
+    pub address: Option<Address>,
+    /// The recipient's values of the variables that the content uses.
+    pub values: BTreeMap<Variable, String>,
+    /// Why it will not be sent; `None` if it will.
+    pub refused: Option<Refusal>,
+}
+
+/// Why a row is final when it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// What the reason leaves open, e.g. the variable's name.
+    pub detail: Option<String>,
+}
+
+impl From<FailureCode> for Refusal {
+    fn from(code: FailureCode) -> Self {
+        Self { reason: Reason::Failed(code), detail: None }
+    }
+}
+
+/// The rows of one target: one per channel, or with [`Routing::FirstReachable`] exactly one.
+pub fn plan(setting: Setting<'_>, target: Target<'_>) -> Vec<Planned> {
+    let mut rows = setting.offers.iter().map(|offer| plan_row(setting, offer, target));
+    match setting.routing {
+        Routing::All => rows.collect(),
+        Routing::FirstReachable => {
+            // Reachable on none: one row, on the first channel, with that channel's reason.
+            let first = rows.next();
+            let chosen = match first {
+                Some(row) if row.refused.is_some() => rows.find(|row| row.refused.is_none()).or(Some(row)),
+                other => other,
+            };
+            chosen.into_iter().collect()
+        }
+    }
+}
+
+fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned {
+    let channel = offer.channel();
+    let refuse = |refusal: Refusal| Planned { channel, address: None, values: BTreeMap::new(), refused: Some(refusal) };
+    let Some(member) = target.member else {
+        return refuse(FailureCode::MemberNotFound.into());
+    };
+    if !offer.configured {
+        return refuse(FailureCode::ChannelNotConfigured.into());
+    }
+    let address = match member.address(channel, setting.org_country) {
+        Ok(address) => address,
+        Err(code) => return refuse(code.into()),
+    };
+    let values = values_of(setting, offer, member);
+    let refused = if target.opted_out.contains(&channel) {
+        Some(Refusal { reason: Reason::Skipped(SkipCode::OptedOut), detail: None })
+    } else {
+        unwritable(offer, &values)
+    };
+    Planned { channel, address: Some(address), values, refused }
+}
+
+fn values_of(setting: Setting<'_>, offer: &Offer, member: &Member) -> BTreeMap<Variable, String> {
+    let value = |variable: &Variable| match variable {
+        Variable::OrgName => Some(setting.org_name),
+        other => member.value(other),
+    };
+    offer.variables.iter().filter_map(|v| Some((v.clone(), value(v)?.to_owned()))).collect()
+}
+
+/// A message is written once before its row is, so that what cannot be written never reaches a queue.
+fn unwritable(offer: &Offer, values: &BTreeMap<Variable, String>) -> Option<Refusal> {
+    let mut values = values.clone();
+    // Made from the message id when it is sent; here it only has to exist.
+    values.insert(Variable::UnsubscribeUrl, "https://example.com".into());
+    match offer.body.render(&values) {
+        Ok(_) => None,
+        Err(RenderError::Missing(missing)) => Some(Refusal {
+            reason: Reason::Failed(FailureCode::MissingVariable),
+            detail: Some(missing.variables.join(", ")),
+        }),
+        Err(RenderError::Body(_)) => Some(FailureCode::InternalError.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member() -> Member {
+        serde_json::from_value(serde_json::json!({
+            "id": "m1", "first_names": "Ana", "email": "ana@example.org", "primary_phone": "021 555 0100", "country": "NZ"
+        }))
+        .unwrap()
+    }
+
+    fn offers() -> Vec<Offer> {
+        [
+            Body::Sms { text: "Hi {{member.first_names}}".into() },
+            Body::Email { subject: "Hello".into(), text: "Seat {{member.fields.seat}}".into(), html: None },
+        ]
+        .map(|body| Offer::new(body, true).unwrap())
+        .into()
+    }
+
+    fn rows(routing: Routing, member: Option<&Member>, opted_out: &[Channel]) -> Vec<(Channel, Option<Refusal>)> {
+        let setting = Setting { offers: &offers(), routing, org_name: "St Mark", org_country: "GB" };
+        let opted_out = opted_out.iter().copied().collect();
+        plan(setting, Target { member, opted_out: &opted_out })
+            .into_iter()
+            .map(|row| (row.channel, row.refused))
+            .collect()
+    }
+
+    #[test]
+    fn each_channel_is_judged_by_itself() {
+        let opted_out = Refusal { reason: Reason::Skipped(SkipCode::OptedOut), detail: None };
+        let missing = Refusal {
+            reason: Reason::Failed(FailureCode::MissingVariable),
+            detail: Some("member.fields.seat".into()),
+        };
+        assert_eq!(
+            rows(Routing::All, Some(&member()), &[Channel::Sms]),
+            [(Channel::Sms, Some(opted_out)), (Channel::Email, Some(missing))]
+        );
+    }
+
+    #[test]
+    fn first_reachable_writes_one_row_on_the_first_channel_that_can_be_sent() {
+        let mut unseated = member();
+        assert_eq!(rows(Routing::FirstReachable, Some(&unseated), &[]), [(Channel::Sms, None)]);
+        unseated.fields.insert("seat".into(), "4".into());
+        assert_eq!(rows(Routing::FirstReachable, Some(&unseated), &[Channel::Sms]), [(Channel::Email, None)]);
+    }
+
+    #[test]
+    fn a_member_reachable_on_no_channel_has_one_row_with_the_first_channels_reason() {
+        let mut nowhere = member();
+        nowhere.primary_phone = None;
+        assert_eq!(
+            rows(Routing::FirstReachable, Some(&nowhere), &[]),
+            [(Channel::Sms, Some(FailureCode::NoPhone.into()))]
+        );
+    }
+
+    #[test]
+    fn a_member_who_is_gone_fails_on_every_channel() {
+        let gone = Some(Refusal::from(FailureCode::MemberNotFound));
+        assert_eq!(rows(Routing::All, None, &[]), [(Channel::Sms, gone.clone()), (Channel::Email, gone)]);
+    }
+}

@@ -1,0 +1,151 @@
+//! Members, as the host application describes them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::email::{EmailAddress, parse_email};
+use crate::phone::{E164, parse_phone};
+use crate::variables::Variable;
+use crate::{Channel, FailureCode, MemberId};
+
+/// A person whom the organisation may write to. Texts are kept as they were given; what they mean is decided when it matters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The host application's id.
+    pub id: MemberId,
+    /// Given names.
+    #[serde(default)]
+    pub first_names: Option<String>,
+    /// Family names.
+    #[serde(default)]
+    pub last_names: Option<String>,
+    /// Where mail goes.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Where SMS and WhatsApp go.
+    #[serde(default)]
+    pub primary_phone: Option<String>,
+    /// Used when there is no primary phone, and to recognise who wrote.
+    #[serde(default)]
+    pub secondary_phone: Option<String>,
+    /// ISO 3166-1 alpha-2, for phone numbers in national form; else the organisation's country counts.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// The unit (parish, class, ward) that the member belongs to.
+    #[serde(default)]
+    pub unit: Option<Unit>,
+    /// Further values for variables.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// A part of the organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Its id in the host application.
+    pub id: String,
+    /// Its name, for `{{member.unit.name}}`.
+    pub name: String,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Everything but the id is personal data.
+        f.debug_struct("Member").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// An address in the form in which a provider gets it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// The address that was stored as `text`; only for texts that came out of [`Self::as_str`].
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address as a provider gets it: E.164, or a mailbox with its domain in ASCII.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The spelling under which opt-outs are kept: mailboxes in lower case.
+    pub fn suppression_key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl From<E164> for Address {
+    fn from(phone: E164) -> Self {
+        Self(phone.as_str().to_owned())
+    }
+}
+
+impl From<EmailAddress> for Address {
+    fn from(email: EmailAddress) -> Self {
+        Self(email.as_str().to_owned())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(..)")
+    }
+}
+
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(|text| text.trim()).filter(|text| !text.is_empty())
+}
+
+impl Member {
+    /// Where a message on `channel` goes. `org_country` is used for phones of members without a country of their own.
+    ///
+    /// # Errors
+    /// The code with which a message to this member fails.
+    pub fn address(&self, channel: Channel, org_country: &str) -> Result<Address, FailureCode> {
+        match channel {
+            Channel::Email => {
+                let raw = given(self.email.as_ref()).ok_or(FailureCode::NoEmail)?;
+                parse_email(raw).map(Address::from).map_err(|_| FailureCode::InvalidEmail)
+            }
+            Channel::Sms | Channel::WhatsApp => {
+                let raw = given(self.primary_phone.as_ref())
+                    .or_else(|| given(self.secondary_phone.as_ref()))
+                    .ok_or(FailureCode::NoPhone)?;
+                self.phone(raw, org_country).ok_or(FailureCode::InvalidPhone)
+            }
+        }
+    }
+
+    /// All valid addresses of the member: those that an opt-out or a reply may come from.
+    pub fn addresses(&self, org_country: &str) -> Vec<Address> {
+        let phones = [&self.primary_phone, &self.secondary_phone]
+            .into_iter()
+            .filter_map(|raw| self.phone(given(raw.as_ref())?, org_country));
+        let email = given(self.email.as_ref()).and_then(|raw| parse_email(raw).ok()).map(Address::from);
+        let mut all: Vec<_> = phones.chain(email).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    fn phone(&self, raw: &str, org_country: &str) -> Option<Address> {
+        let country = given(self.country.as_ref()).unwrap_or(org_country);
+        parse_phone(raw, Some(country)).ok().map(Address::from)
+    }
+
+    /// The member's value of `variable`, if it is one of theirs and they have one.
+    pub fn value(&self, variable: &Variable) -> Option<&str> {
+        match variable {
+            Variable::FirstNames => given(self.first_names.as_ref()),
+            Variable::LastNames => given(self.last_names.as_ref()),
+            Variable::UnitName => self.unit.as_ref().map(|unit| unit.name.trim()).filter(|name| !name.is_empty()),
+            Variable::Field(name) => given(self.fields.get(name)),
+            Variable::OrgName | Variable::UnsubscribeUrl => None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! One batch: the event that a function gets of it, and what its answer means for each message.
+//!
+//! Event: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. Answer:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use axum::body::Bytes;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value as Json, json};
+
+use crate::template::REGION;
+
+/// The invocation event for some messages of the queue with this ARN.
+pub(super) fn event(messages: &[Message], queue_arn: &str) -> Bytes {
+    let records: Vec<Json> = messages.iter().map(|message| record(message, queue_arn)).collect();
+    Bytes::from(json!({ "Records": records }).to_string())
+}
+
+fn record(message: &Message, queue_arn: &str) -> Json {
+    let attributes: Map<String, Json> = message
+        .attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().to_owned(), Json::from(value.as_str())))
+        .collect();
+    let message_attributes: Map<String, Json> = message
+        .message_attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), message_attribute(value)))
+        .collect();
+    let mut record = json!({
+        "messageId": message.message_id(),
+        "receiptHandle": message.receipt_handle(),
+        "body": message.body(),
+        "attributes": attributes,
+        "messageAttributes": message_attributes,
+        "md5OfBody": message.md5_of_body(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": REGION,
+    });
+    if let Some(digest) = message.md5_of_message_attributes() {
+        record["md5OfMessageAttributes"] = Json::from(digest);
+    }
+    record
+}
+
+fn message_attribute(value: &MessageAttributeValue) -> Json {
+    let mut attribute = json!({
+        "dataType": value.data_type(), "stringListValues": [], "binaryListValues": [],
+    });
+    if let Some(text) = value.string_value() {
+        attribute["stringValue"] = Json::from(text);
+    }
+    if let Some(bytes) = value.binary_value() {
+        attribute["binaryValue"] = Json::from(BASE64_STANDARD.encode(bytes));
+    }
+    attribute
+}
+
+/// Which messages of a batch were dealt with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All but these ids.
+    AllBut(BTreeSet<String>),
+    /// None; why.
+    Nothing(&'static str),
+}
+
+impl Verdict {
+    /// Reads a function's answer. `partial` is whether the event source reports failures of single messages; if
+    /// not, any answer means success.
+    pub(super) fn of(answer: &[u8], messages: &[Message], partial: bool) -> Self {
+        if !partial {
+            return Self::AllBut(BTreeSet::new());
+        }
+        let Ok(answer) = serde_json::from_slice::<Json>(answer) else {
+            return Self::Nothing("its answer is not JSON");
+        };
+        let failures = match &answer["batchItemFailures"] {
+            // No answer, or one without the list, is success.
+            Json::Null => return Self::AllBut(BTreeSet::new()),
+            Json::Array(failures) => failures,
+            _ => return Self::Nothing("batchItemFailures is not a list"),
+        };
+        let known: BTreeSet<&str> = messages.iter().filter_map(Message::message_id).collect();
+        let mut failed = BTreeSet::new();
+        for failure in failures {
+            match failure["itemIdentifier"].as_str() {
+                Some(id) if known.contains(id) => failed.insert(id.to_owned()),
+                Some(_) => return Self::Nothing("it names a message that is not in the batch"),
+                None => return Self::Nothing("a failure has no itemIdentifier"),
+            };
+        }
+        Self::AllBut(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::types::MessageSystemAttributeName;
+
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        let message = |id: &str| {
+            Message::builder()
+                .message_id(id)
+                .receipt_handle(format!("handle-{id}"))
+                .body("{\"v\":\"1\"}")
+                .md5_of_body("d41d8")
+                .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "2")
+                .message_attributes(
+                    "kind",
+                    MessageAttributeValue::builder().data_type("String").string_value("x").build().unwrap(),
+                )
+                .build()
+        };
+        vec![message("a"), message("b")]
+    }
+
+    fn verdict(answer: &str) -> Verdict {
+        Verdict::of(answer.as_bytes(), &messages(), true)
+    }
+
+    fn all_but(ids: &[&str]) -> Verdict {
+        Verdict::AllBut(ids.iter().map(|id| (*id).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_record_has_the_fields_that_lambda_gives() {
+        let event: Json = serde_json::from_slice(&event(&messages()[..1], "arn:aws:sqs:x:0:q")).unwrap();
+        let expected = json!({"Records": [{
+            "messageId": "a", "receiptHandle": "handle-a", "body": "{\"v\":\"1\"}", "md5OfBody": "d41d8",
+            "attributes": {"ApproximateReceiveCount": "2"},
+            "messageAttributes": {"kind": {
+                "dataType": "String", "stringValue": "x", "stringListValues": [], "binaryListValues": [],
+            }},
+            "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:x:0:q", "awsRegion": "us-east-1",
+        }]});
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn an_empty_answer_is_success_of_all() {
+        for answer in ["null", "{}", "{\"batchItemFailures\":null}", "{\"batchItemFailures\":[]}"] {
+            assert_eq!(verdict(answer), all_but(&[]), "{answer}");
+        }
+    }
+
+    #[test]
+    fn named_messages_failed_and_the_rest_did_not() {
+        assert_eq!(verdict(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#), all_but(&["b"]));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_trusted_fails_the_whole_batch() {
+        for answer in [
+            "oops",
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"id":"a"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"stranger"}]}"#,
+            r#"{"batchItemFailures":"a"}"#,
+        ] {
+            assert!(matches!(verdict(answer), Verdict::Nothing(_)), "{answer}");
+        }
+    }
+
+    #[test]
+    fn without_partial_reports_any_answer_is_success() {
+        assert_eq!(Verdict::of(b"oops", &messages(), false), all_but(&[]));
+    }
+}

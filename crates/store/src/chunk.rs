@@ -1,0 +1,204 @@
+//! Chunks: at most 100 rows of an action, their counts, and the note that says that the counts are out of date.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use domain::counts::Counts;
+use domain::{Channel, OrgId, Timestamp};
+use ulid::Ulid;
+
+use crate::action::Saved;
+use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::{Result, Store, StoreError, keys};
+
+/// The most rows in a chunk.
+pub const CHUNK_ROWS: usize = 100;
+
+/// A chunk's summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which chunk of its send.
+    pub number: u32,
+    /// Rows that it holds.
+    pub rows: u32,
+    /// The rows' counts by channel, as last counted.
+    pub counts: BTreeMap<Channel, Counts>,
+    /// Until when somebody may still be changing rows that the counts do not show.
+    pub noted_until: Option<Timestamp>,
+    /// When the first receipt window of its rows ends.
+    pub window_ends_at: Option<Timestamp>,
+    /// Counts the writes of the counts.
+    pub version: u64,
+}
+
+/// What became of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// The chunk is noted at least until the time that was asked for.
+    Yes,
+    /// There is no such chunk.
+    NoSuchChunk,
+}
+
+impl Chunk {
+    /// The counts of all channels.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for counts in self.counts.values() {
+            total += *counts;
+        }
+        total
+    }
+
+    /// Whether nothing more is expected of any row.
+    pub fn is_settled(&self) -> bool {
+        self.total().settled() >= u64::from(self.rows)
+    }
+}
+
+impl Store {
+    /// Writes a chunk's summary once; a chunk that exists is left as it is.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn create_chunk(&self, org: &OrgId, send: Ulid, chunk: &Chunk) -> Result<()> {
+        let item = Writer::default()
+            .set("pk", s(keys::send(org, send)))
+            .set("sk", s(keys::chunk(chunk.number)))
+            .set("rows", n(chunk.rows))
+            .set("counts", json(&chunk.counts))
+            .set("version", n(chunk.version))
+            .done();
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.tables.bulk_actions)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(e) => Err(StoreError::call("PutItem")(e)),
+        }
+    }
+
+    /// All chunks of a send, read strongly, in order.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn chunks(&self, org: &OrgId, send: Ulid) -> Result<Vec<Chunk>> {
+        let items = self.parts(org, send, keys::CHUNK).await?;
+        items.iter().map(from_item).collect()
+    }
+
+    /// Promises that rows of a chunk may change until `until`. To be made before they do.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn note_chunk(&self, org: &OrgId, send: Ulid, chunk: u32, until: Timestamp) -> Result<Noted> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(org, send)))
+            .key("sk", s(keys::chunk(chunk)))
+            .update_expression("SET noted_until = :until")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(noted_until) OR noted_until < :until)")
+            .expression_attribute_values(":until", time(until))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(Noted::Yes),
+            Err(SdkError::ServiceError(e)) => match e.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => {
+                    Ok(if refused.item.is_some() { Noted::Yes } else { Noted::NoSuchChunk })
+                }
+                other => Err(StoreError::service("UpdateItem", other)),
+            },
+            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+        }
+    }
+
+    /// Writes fresh counts of a chunk that was read as `seen`. With `clear` its note is taken away: only if every promise is over and no new
+    /// one was made.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn save_counts(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        seen: &Chunk,
+        counted: &Chunk,
+        clear: bool,
+    ) -> Result<Saved> {
+        let mut sets = vec!["counts = :counts", "version = :next"];
+        let mut removes = Vec::new();
+        let mut conditions = vec!["version = :seen"];
+        if counted.window_ends_at.is_some() { sets.push("window_ends_at = :ends") } else { removes.push("window_ends_at") }
+        if clear && seen.noted_until.is_some() {
+            removes.push("noted_until");
+            conditions.push("noted_until = :noted");
+        }
+        let mut expression = format!("SET {}", sets.join(", "));
+        if !removes.is_empty() {
+            expression = format!("{expression} REMOVE {}", removes.join(", "));
+        }
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(org, send)))
+            .key("sk", s(keys::chunk(seen.number)))
+            .update_expression(expression)
+            .condition_expression(conditions.join(" AND "))
+            .expression_attribute_values(":counts", json(&counted.counts))
+            .expression_attribute_values(":seen", n(seen.version))
+            .expression_attribute_values(":next", n(seen.version + 1));
+        if let Some(ends) = counted.window_ends_at {
+            update = update.expression_attribute_values(":ends", time(ends));
+        }
+        if let Some(noted) = seen.noted_until.filter(|_| clear) {
+            update = update.expression_attribute_values(":noted", time(noted));
+        }
+        match update.send().await {
+            Ok(_) => Ok(Saved::Yes),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(Saved::Stale),
+            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+        }
+    }
+
+    /// All items of an action's partition whose sort key starts with `prefix`, read strongly.
+    pub(crate) async fn parts(&self, org: &OrgId, send: Ulid, prefix: &str) -> Result<Vec<Item>> {
+        self.client
+            .query()
+            .table_name(&self.tables.bulk_actions)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", s(keys::send(org, send)))
+            .expression_attribute_values(":prefix", s(prefix))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .await
+            .map_err(StoreError::call("Query"))
+    }
+}
+
+fn from_item(item: &Item) -> Result<Chunk> {
+    let read = Reader(item);
+    Ok(Chunk {
+        number: read.parsed("sk", |sk| sk.strip_prefix(keys::CHUNK)?.parse().ok())?,
+        rows: read.number("rows")?,
+        counts: read.json("counts")?,
+        noted_until: read.time_opt("noted_until")?,
+        window_ends_at: read.time_opt("window_ends_at")?,
+        version: read.number("version")?,
+    })
+}

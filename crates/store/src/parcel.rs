@@ -1,0 +1,334 @@
+//! Parcels: the rows of one chunk on one channel, handed to a provider under one claim. See `infra/decisions/0001`.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::{Channel, OrgId, Timestamp};
+use ulid::Ulid;
+
+use crate::item::{Item, Reader, Writer, n, s, time};
+use crate::{Result, Store, StoreError, keys};
+
+/// How long a claim holds after each move of the mark.
+pub const CLAIM: Duration = Duration::from_secs(60);
+
+/// A parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The chunk whose rows it holds.
+    pub chunk: u32,
+    /// The channel whose rows it holds.
+    pub channel: Channel,
+    /// Which pass over its rows this is, from 1. Rows that a provider refused for now belong to the next.
+    pub pass: u32,
+    /// Calls for rows of this pass in slots below the mark may have begun.
+    pub mark: u16,
+    /// When gate 1 looked at its recipients.
+    pub gate1_at: Timestamp,
+    /// When it may next be worked on.
+    pub due_at: Timestamp,
+    /// When it was last put on its queue.
+    pub driven_at: Timestamp,
+    /// Claims that were made and not given back since the mark last moved.
+    pub deaths: u32,
+    /// Who works on it.
+    pub claim: Option<Claim>,
+    /// Whether every row is handed over or final.
+    pub done: bool,
+}
+
+/// A claim on a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Fresh for every claim, so that the SDK's repeat of a claim that landed is told from somebody else's.
+    pub holder: String,
+    /// When it ends unless the mark moves before.
+    pub until: Timestamp,
+}
+
+/// What an attempt to claim came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The parcel is ours. `abandoned` says that an earlier claim ended without having been given back: calls below the mark may have begun
+    /// whose outcome nobody recorded.
+    Won {
+        /// The parcel as it is under our claim.
+        parcel: Parcel,
+        /// Whether an earlier holder was lost.
+        abandoned: bool,
+    },
+    /// Somebody else works on it.
+    Held {
+        /// Until when, at least.
+        until: Timestamp,
+    },
+    /// It is not due yet.
+    NotDue {
+        /// When it will be.
+        at: Timestamp,
+    },
+    /// Nothing is left to do.
+    Done,
+    /// There is no such parcel.
+    Missing,
+}
+
+/// Whether a write under a claim found the claim still held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It did, and was carried out.
+    Yes,
+    /// The claim was lost; nothing was written.
+    Lost,
+}
+
+/// How a holder gives a parcel back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Every row is handed over or final.
+    Done,
+    /// Rows beyond the mark are left; work goes on at the given time.
+    Later(Timestamp),
+    /// This pass is over; refused rows are tried again from the given time.
+    NextPass(Timestamp),
+}
+
+impl Store {
+    /// Writes a parcel once; one that exists is left as it is.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn create_parcel(&self, org: &OrgId, send: Ulid, parcel: &Parcel) -> Result<()> {
+        let item = Writer::default()
+            .set("pk", s(keys::send(org, send)))
+            .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
+            .set("pass", n(parcel.pass))
+            .set("mark", n(parcel.mark))
+            .set("gate1_at", time(parcel.gate1_at))
+            .set("due_at", time(parcel.due_at))
+            .set("driven_at", time(parcel.driven_at))
+            .set("deaths", n(parcel.deaths))
+            .done();
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.tables.bulk_actions)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(e) => Err(StoreError::call("PutItem")(e)),
+        }
+    }
+
+    /// All parcels of a send, read strongly, by chunk.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn parcels(&self, org: &OrgId, send: Ulid) -> Result<Vec<Parcel>> {
+        let items = self.parts(org, send, keys::PARCEL).await?;
+        items.iter().map(from_item).collect()
+    }
+
+    /// The parcel of a chunk and channel, read strongly.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn parcel(&self, org: &OrgId, send: Ulid, chunk: u32, channel: Channel) -> Result<Option<Parcel>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(org, send)))
+            .key("sk", s(keys::parcel(chunk, channel)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::call("GetItem"))?;
+        answer.item.as_ref().map(from_item).transpose()
+    }
+
+    /// Claims a parcel for `holder`, a text that was never used before.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; the claim may then be ours, and ends by itself.
+    pub async fn claim_parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        chunk: u32,
+        channel: Channel,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<Claimed> {
+        let result = self
+            .update_parcel(org, send, chunk, channel)
+            .update_expression("SET holder = :me, claim_until = :until ADD deaths :one")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(finished) AND due_at <= :now \
+                 AND (attribute_not_exists(holder) OR claim_until <= :now)",
+            )
+            .expression_attribute_values(":me", s(holder))
+            .expression_attribute_values(":until", time(now + CLAIM))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(answer) => {
+                let old = from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))?;
+                Ok(won(old, holder, now))
+            }
+            Err(SdkError::ServiceError(e)) => match e.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => match &refused.item {
+                    Some(item) => Ok(lost(from_item(item)?, holder)),
+                    None => Ok(Claimed::Missing),
+                },
+                other => Err(StoreError::service("UpdateItem", other)),
+            },
+            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+        }
+    }
+
+    /// Moves the mark to `mark`, before the calls for the rows below it begin, and renews the claim.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer: then no call may be made, since the mark may not have moved.
+    pub async fn move_mark(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        parcel: &Parcel,
+        holder: &str,
+        mark: u16,
+        now: Timestamp,
+    ) -> Result<Held> {
+        let update = self
+            .update_parcel(org, send, parcel.chunk, parcel.channel)
+            .update_expression("SET mark = :mark, claim_until = :until, deaths = :one")
+            .expression_attribute_values(":mark", n(mark))
+            .expression_attribute_values(":until", time(now + CLAIM))
+            .expression_attribute_values(":one", n(1));
+        held(update, holder).await
+    }
+
+    /// Gives a parcel back.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; the claim then ends by itself.
+    pub async fn release_parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        parcel: &Parcel,
+        holder: &str,
+        release: Release,
+    ) -> Result<Held> {
+        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
+        let update = match release {
+            Release::Done => update
+                .update_expression("SET finished = :yes, deaths = :zero REMOVE holder, claim_until")
+                .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
+            Release::Later(at) => update
+                .update_expression("SET due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until")
+                .expression_attribute_values(":at", time(at)),
+            Release::NextPass(at) => update
+                .update_expression(
+                    "SET #pass = :pass, mark = :zero, due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until",
+                )
+                .expression_attribute_names("#pass", "pass")
+                .expression_attribute_values(":pass", n(parcel.pass + 1))
+                .expression_attribute_values(":at", time(at)),
+        };
+        held(update.expression_attribute_values(":zero", n(0)), holder).await
+    }
+
+    /// Records that a parcel was put on its queue (again).
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn parcel_driven(&self, org: &OrgId, send: Ulid, parcel: &Parcel, at: Timestamp) -> Result<()> {
+        let result = self
+            .update_parcel(org, send, parcel.chunk, parcel.channel)
+            .update_expression("SET driven_at = :at")
+            .condition_expression("attribute_exists(pk) AND driven_at < :at")
+            .expression_attribute_values(":at", time(at))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+        }
+    }
+
+    fn update_parcel(&self, org: &OrgId, send: Ulid, chunk: u32, channel: Channel) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(org, send)))
+            .key("sk", s(keys::parcel(chunk, channel)))
+    }
+}
+
+async fn held(update: UpdateItemFluentBuilder, holder: &str) -> Result<Held> {
+    let result = update
+        .condition_expression("holder = :me")
+        .expression_attribute_values(":me", s(holder))
+        .send()
+        .await;
+    match result {
+        Ok(_) => Ok(Held::Yes),
+        Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(Held::Lost),
+        Err(e) => Err(StoreError::call("UpdateItem")(e)),
+    }
+}
+
+fn won(old: Parcel, holder: &str, now: Timestamp) -> Claimed {
+    let abandoned = old.claim.is_some();
+    let claim = Some(Claim { holder: holder.to_owned(), until: now + CLAIM });
+    Claimed::Won { parcel: Parcel { claim, deaths: old.deaths + 1, ..old }, abandoned }
+}
+
+fn lost(found: Parcel, holder: &str) -> Claimed {
+    match &found.claim {
+        _ if found.done => Claimed::Done,
+        // Our own claim, landed by a try whose answer was lost: had the parcel been abandoned before, that is no longer to be seen, and taking it
+        // for abandoned is always safe.
+        Some(claim) if claim.holder == holder => Claimed::Won { parcel: found, abandoned: true },
+        Some(claim) => Claimed::Held { until: claim.until },
+        None => Claimed::NotDue { at: found.due_at },
+    }
+}
+
+fn from_item(item: &Item) -> Result<Parcel> {
+    let read = Reader(item);
+    let (chunk, channel) = read.parsed("sk", |sk| {
+        let (chunk, channel) = sk.strip_prefix(keys::PARCEL)?.split_once('#')?;
+        Some((chunk.parse().ok()?, channel.parse().ok()?))
+    })?;
+    let claim = match (read.text_opt("holder")?, read.time_opt("claim_until")?) {
+        (Some(holder), Some(until)) => Some(Claim { holder: holder.to_owned(), until }),
+        _ => None,
+    };
+    Ok(Parcel {
+        chunk,
+        channel,
+        pass: read.number("pass")?,
+        mark: read.number("mark")?,
+        gate1_at: read.time("gate1_at")?,
+        due_at: read.time("due_at")?,
+        driven_at: read.time("driven_at")?,
+        deaths: read.number("deaths")?,
+        claim,
+        done: read.flag("finished"),
+    })
+}

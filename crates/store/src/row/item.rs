@@ -1,0 +1,84 @@
+//! Rows as items. A row stays well under 1 KB, so that each write of it costs one unit.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::member::Address;
+use domain::{MessageId, MessageStatus, Reason, Timestamp};
+
+use super::{Row, Unknown};
+use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::{Result, keys};
+
+/// The sort key in `by-member`: time of creation, then id.
+pub(super) fn created(at: Timestamp, id: MessageId) -> String {
+    format!("{:013}#{id}", at.millis())
+}
+
+fn created_at(created: &str) -> Option<Timestamp> {
+    created.split_once('#')?.0.parse().ok().map(Timestamp::from_millis)
+}
+
+/// The item of a row that is being created.
+pub(super) fn to_item(row: &Row) -> Item {
+    Writer::default()
+        .set("pk", s(keys::row(&row.org_id, row.id)))
+        .set("sk", n(row.id.slot))
+        .set("member_key", s(keys::member_timeline(&row.org_id, &row.member_id)))
+        .set("created", s(created(row.created_at, row.id)))
+        .set("status", s(row.status.as_str()))
+        .set("channel", s(row.channel.as_str()))
+        .maybe("address", row.address.as_ref().map(|address| s(address.as_str())))
+        .maybe("vals", (!row.values.is_empty()).then(|| json(&row.values)))
+        .maybe("reason", row.reason.map(|reason| s(reason.as_str())))
+        .maybe("detail", row.detail.as_ref().map(s))
+        .maybe("ended_at", row.ended_at.map(time))
+        .done()
+}
+
+pub(super) fn from_item(item: &Item) -> Result<Row> {
+    let read = Reader(item);
+    let slot: u16 = read.number("sk")?;
+    let (org_id, id) = read.parsed("pk", |pk| keys::parse_row(pk, slot))?;
+    Ok(Row {
+        org_id,
+        id,
+        status: read.parsed("status", MessageStatus::from_name)?,
+        channel: read.parsed("channel", |text| text.parse().ok())?,
+        member_id: read.parsed("member_key", |key| key.split_once('#')?.1.parse().ok())?,
+        address: read.text_opt("address")?.map(|text| Address::stored(text.to_owned())),
+        values: values(&read)?,
+        created_at: read.parsed("created", created_at)?,
+        pass: read.number_opt("pass")?.unwrap_or(1),
+        attempts: read.number_opt("attempts")?.unwrap_or(0),
+        tried_at: read.time_opt("tried_at")?,
+        next_attempt_at: read.time_opt("next_attempt_at")?,
+        unknown: read.parsed_opt("unknown", Unknown::from_name)?,
+        provider_message_id: read.text_opt("provider_message_id")?.map(str::to_owned),
+        provider_code: read.text_opt("provider_code")?.map(str::to_owned),
+        segments: read.number_opt("segments")?,
+        reason: read.parsed_opt("reason", Reason::from_code)?,
+        detail: read.text_opt("detail")?.map(str::to_owned),
+        sent_at: read.time_opt("sent_at")?,
+        unconfirmed_at: read.time_opt("unconfirmed_at")?,
+        ended_at: read.time_opt("ended_at")?,
+        delivered_at: read.time_opt("delivered_at")?,
+        read_at: read.time_opt("read_at")?,
+        events: events(&read, item)?,
+    })
+}
+
+fn values(read: &Reader<'_>) -> Result<BTreeMap<domain::variables::Variable, String>> {
+    read.json_or_default("vals")
+}
+
+fn events(read: &Reader<'_>, item: &Item) -> Result<Vec<super::Event>> {
+    let Some(AttributeValue::L(entries)) = item.get("events") else { return Ok(Vec::new()) };
+    entries
+        .iter()
+        .map(|entry| match entry {
+            AttributeValue::S(text) => serde_json::from_str(text).map_err(|_| read.corrupt("events")),
+            _ => Err(read.corrupt("events")),
+        })
+        .collect()
+}

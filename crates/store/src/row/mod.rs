@@ -1,0 +1,119 @@
+//! Rows of `message-logs`: one per recipient and channel. Rows are created with a condition and only ever climb.
+
+mod change;
+mod item;
+mod query;
+
+use std::collections::BTreeMap;
+
+use domain::counts::Counts;
+use domain::member::Address;
+use domain::variables::Variable;
+use domain::{Channel, MemberId, MessageId, MessageStatus, OrgId, Reason, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, Changed};
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Whose it is.
+    pub org_id: OrgId,
+    /// Its id, which is its key.
+    pub id: MessageId,
+    /// Where it is.
+    pub status: MessageStatus,
+    /// Its channel.
+    pub channel: Channel,
+    /// Its recipient.
+    pub member_id: MemberId,
+    /// Where it goes.
+    pub address: Option<Address>,
+    /// The recipient's values of the variables that the content uses.
+    pub values: BTreeMap<Variable, String>,
+    /// When the row was written.
+    pub created_at: Timestamp,
+    /// Which pass of its parcel it belongs to, from 1.
+    pub pass: u32,
+    /// Calls to the provider that were made for it.
+    pub attempts: u32,
+    /// When the last call was made.
+    pub tried_at: Option<Timestamp>,
+    /// When it is tried again, after a refusal that may be retried.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why the outcome of the last call is not known.
+    pub unknown: Option<Unknown>,
+    /// The provider's id.
+    pub provider_message_id: Option<String>,
+    /// The provider's own code.
+    pub provider_code: Option<String>,
+    /// SMS segments, as the provider counted them.
+    pub segments: Option<u32>,
+    /// Why it failed or was skipped.
+    pub reason: Option<Reason>,
+    /// What the reason leaves open.
+    pub detail: Option<String>,
+    /// When the provider is known to have had it.
+    pub sent_at: Option<Timestamp>,
+    /// When it became unconfirmed.
+    pub unconfirmed_at: Option<Timestamp>,
+    /// When it failed or was skipped.
+    pub ended_at: Option<Timestamp>,
+    /// When it was delivered.
+    pub delivered_at: Option<Timestamp>,
+    /// When it was read.
+    pub read_at: Option<Timestamp>,
+    /// What else happened, oldest first: at most 20.
+    pub events: Vec<Event>,
+}
+
+/// Why a call's outcome is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// The provider's answer never came.
+    NoAnswer,
+    /// The function stopped between the call and the record of its outcome.
+    Stopped,
+}
+
+impl Unknown {
+    /// The spelling in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no_answer",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    fn from_name(text: &str) -> Option<Self> {
+        [Self::NoAnswer, Self::Stopped].into_iter().find(|unknown| unknown.as_str() == text)
+    }
+}
+
+/// Something that happened to a message without moving it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What, for people.
+    pub what: String,
+}
+
+impl Row {
+    /// What the row counts as.
+    pub fn counts(&self) -> Counts {
+        Counts::of_row(self.status, self.sent_at.is_some())
+    }
+
+    /// When its receipt window ends, if it waits for a receipt. `window_s` in seconds.
+    pub fn window_ends_at(&self, window_s: u32) -> Option<Timestamp> {
+        let waits = matches!(self.status, MessageStatus::Sending | MessageStatus::Sent);
+        let since = self.tried_at.or(self.sent_at).unwrap_or(self.created_at);
+        waits.then(|| since + std::time::Duration::from_secs(u64::from(window_s)))
+    }
+
+    /// Sorts by time of creation and then id, as lists do.
+    pub fn order(&self) -> (Timestamp, MessageId) {
+        (self.created_at, self.id)
+    }
+}

@@ -1,0 +1,5 @@
+//! Bodies of the HTTP API, as `2-contract` in the OpenAPI description fixes them.
+
+pub mod fields;
+pub mod http;
+pub mod problem;
