@@ -75,7 +75,7 @@ impl Server {
                 tracing::error!(service, %error, "the engine's listener failed");
             }
             // Nobody may be waiting: an engine that is dropped joins the thread instead.
-            drop(done.send(()));
+            done.send(()).ok();
         };
         let name = format!("engine-{}", service.to_lowercase());
         let thread = std::thread::Builder::new().name(name).spawn(body).map_err(thread)?;

@@ -56,7 +56,9 @@ impl Accounts {
 
     /// The account that these credentials open.
     pub(crate) fn twilio_login(&self, account_sid: &str, auth_token: &str) -> Option<&TwilioAccount> {
-        self.twilio.iter().find(|account| account.account_sid == account_sid && account.auth_token == auth_token)
+        self.twilio
+            .iter()
+            .find(|account| account.account_sid == account_sid && account.auth_token == auth_token)
     }
 
     pub(crate) fn twilio_of(&self, org: Option<&str>) -> Option<&TwilioAccount> {
@@ -71,17 +73,28 @@ impl Accounts {
     }
 
     /// The account of a token; the one that owns the number, if several share a token.
-    pub(crate) fn whatsapp_login(&self, access_token: &str, phone_number_id: &str) -> Option<&WhatsAppAccount> {
-        let mut holders = self.whatsapp.iter().filter(|account| account.access_token == access_token).peekable();
+    pub(crate) fn whatsapp_login(
+        &self,
+        access_token: &str,
+        phone_number_id: &str,
+    ) -> Option<&WhatsAppAccount> {
+        let mut holders =
+            self.whatsapp.iter().filter(|account| account.access_token == access_token).peekable();
         let first = holders.peek().copied();
         holders.find(|account| account.owns(phone_number_id)).or(first)
     }
 
     /// An organisation's account for a number, else any that it has.
-    pub(crate) fn whatsapp_of(&self, org: Option<&str>, phone_number_id: Option<&str>) -> Option<&WhatsAppAccount> {
-        let mut own = self.whatsapp.iter().filter(|account| org.is_none_or(|org| account.org == org)).peekable();
+    pub(crate) fn whatsapp_of(
+        &self,
+        org: Option<&str>,
+        phone_number_id: Option<&str>,
+    ) -> Option<&WhatsAppAccount> {
+        let mut own =
+            self.whatsapp.iter().filter(|account| org.is_none_or(|org| account.org == org)).peekable();
         let first = own.peek().copied();
-        own.find(|account| phone_number_id.is_some_and(|id| account.phone_number_id.as_deref() == Some(id))).or(first)
+        own.find(|account| phone_number_id.is_some_and(|id| account.phone_number_id.as_deref() == Some(id)))
+            .or(first)
     }
 
     /// The account to which the file gives this number.

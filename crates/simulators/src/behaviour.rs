@@ -79,7 +79,7 @@ impl CallbackBehaviour {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, clippy::float_cmp, reason = "serde's signature; exact by construction")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn rate_or_bool<S: Serializer>(rate: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     match *rate {
         0.0 => serializer.serialize_bool(false),
@@ -155,13 +155,23 @@ impl Behaviours {
         behaviour
     }
 
-    pub(crate) fn keep(connection: &Connection, provider: Provider, behaviour: &Behaviour) -> rusqlite::Result<()> {
+    pub(crate) fn keep(
+        connection: &Connection,
+        provider: Provider,
+        behaviour: &Behaviour,
+    ) -> rusqlite::Result<()> {
         let json = serde_json::to_string(behaviour).unwrap_or_default();
         keep_setting(connection, &setting_name(provider), &json)
     }
 
     /// Decides about one send: rate first, as providers refuse before they process.
-    pub(crate) fn admit(&self, provider: Provider, account: &str, recipient: &str, now: Instant) -> Admission {
+    pub(crate) fn admit(
+        &self,
+        provider: Provider,
+        account: &str,
+        recipient: &str,
+        now: Instant,
+    ) -> Admission {
         let mut states = self.states();
         let state = states.entry(provider).or_default();
         let behaviour = Arc::clone(&state.behaviour);
@@ -242,7 +252,9 @@ mod tests {
         let now = Instant::now();
         let accepted = |account: &str, at: Instant| {
             (0..20)
-                .filter(|_| matches!(behaviours.admit(Provider::Twilio, account, "+1", at), Admission::Pass(_)))
+                .filter(|_| {
+                    matches!(behaviours.admit(Provider::Twilio, account, "+1", at), Admission::Pass(_))
+                })
                 .count()
         };
         assert_eq!(accepted("AC1", now), 5);

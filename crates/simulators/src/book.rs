@@ -74,7 +74,8 @@ impl Book {
         let mut opt_outs = connection.prepare("SELECT sender, recipient FROM opt_outs")?;
         pages.opt_outs =
             opt_outs.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        let mut windows = connection.prepare("SELECT phone_number_id, wa_id, last_inbound_ms FROM windows")?;
+        let mut windows =
+            connection.prepare("SELECT phone_number_id, wa_id, last_inbound_ms FROM windows")?;
         pages.windows = windows
             .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
@@ -101,12 +102,30 @@ impl Book {
     }
 
     /// The address, and who last sent from it, that the predicate picks.
-    pub(crate) fn find_sender(&self, provider: Provider, pick: impl Fn(&str) -> bool) -> Option<(String, Sender)> {
-        self.pages()
-            .senders
-            .iter()
-            .find(|((of, address), _)| *of == provider && pick(address))
+    pub(crate) fn find_sender(
+        &self,
+        provider: Provider,
+        pick: impl Fn(&str) -> bool,
+    ) -> Option<(String, Sender)> {
+        let pages = self.pages();
+        let mut of_provider = pages.senders.iter().filter(|((of, _), _)| *of == provider);
+        of_provider
+            .find(|((_, address), _)| pick(address))
             .map(|((_, address), sender)| (address.clone(), sender.clone()))
+    }
+
+    /// An address from which the organisation sent: the one that is picked, else the first in order.
+    pub(crate) fn find_sender_of(
+        &self,
+        provider: Provider,
+        org: &str,
+        pick: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let pages = self.pages();
+        let own = pages.senders.iter().filter(|((of, _), sender)| *of == provider && sender.org == org);
+        own.map(|((_, address), _)| address)
+            .min_by_key(|address| (!pick(address), (*address).clone()))
+            .cloned()
     }
 
     pub(crate) fn opted_out(&self, sender: &str, recipient: &str) -> bool {
@@ -159,7 +178,7 @@ mod tests {
         let database = Database::open(None).unwrap();
         let book = Book::default();
         let sender = Sender { org: "demo".to_owned(), detail: String::new() };
-        let changes = vec![
+        let changes = [
             book.note_sender(Provider::Twilio, "+15005550006", sender.clone()).unwrap(),
             book.opt_out("+15005550006", "+447700900123"),
             book.opt_out("+15005550006", "+447700900124"),

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS accepted (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS accepted_by_recipient ON accepted (recipient, seq);
 CREATE INDEX IF NOT EXISTS accepted_by_message ON accepted (message_id);
+CREATE INDEX IF NOT EXISTS accepted_by_ses ON accepted (at_ms) WHERE provider = 'ses';
 CREATE TABLE IF NOT EXISTS callbacks (
   id INTEGER PRIMARY KEY,
   due_ms INTEGER NOT NULL,
@@ -67,6 +68,8 @@ pub(crate) enum DatabaseError {
     Closed,
 }
 
+/// Work as it is handed to the thread.
+type Work = Box<dyn FnOnce(&Connection) -> Done + Send>;
 /// Tells the one who waits; given whether the transaction was committed.
 type Reply = Box<dyn FnOnce(bool) + Send>;
 
@@ -77,7 +80,7 @@ struct Done {
 }
 
 enum Job {
-    Work(Box<dyn FnOnce(&Connection) -> Done + Send>),
+    Work(Work),
     Close,
 }
 
@@ -196,23 +199,31 @@ fn serve(connection: &Connection, queue: &Receiver<Job>) {
 
 /// All or nothing: a failure, which means a full or broken disk, takes the whole group back, so that no half of
 /// anything is kept.
-fn commit(connection: &Connection, group: Vec<Box<dyn FnOnce(&Connection) -> Done + Send>>) {
+fn commit(connection: &Connection, group: Vec<Work>) {
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         // Dropped work answers `Closed`.
-        tracing::error!(error = &error as &dyn std::error::Error, "the simulators' database cannot be written");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the simulators' database cannot be written"
+        );
         return;
     }
     let done: Vec<Done> = group.into_iter().map(|work| work(connection)).collect();
     let ending = if done.iter().any(|done| done.failed) { "ROLLBACK" } else { "COMMIT" };
     let ended = connection.execute_batch(ending);
     if let Err(error) = &ended {
-        tracing::error!(error = error as &dyn std::error::Error, "the simulators' database cannot be written");
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "the simulators' database cannot be written"
+        );
         if !connection.is_autocommit() {
             drop(connection.execute_batch("ROLLBACK"));
         }
     }
     let committed = ended.is_ok() && ending == "COMMIT";
-    done.into_iter().for_each(|done| (done.reply)(committed));
+    for one in done {
+        (one.reply)(committed);
+    }
 }
 
 /// A value kept by name.
@@ -226,7 +237,9 @@ pub(crate) fn setting(connection: &Connection, name: &str) -> rusqlite::Result<O
 /// Keeps a value by name.
 pub(crate) fn keep_setting(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+        .prepare_cached(
+            "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?
         .execute([name, value])
         .map(drop)
 }

@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn a_sender_that_keeps_the_rate_with_jitter_is_never_refused() {
-        let jittered = |period: u64, jitter: u64| (1..200).map(move |n| n * period - if n % 3 == 0 { jitter } else { 0 });
+        let jittered = |period: u64, jitter: u64| {
+            (1..200).map(move |n| n * period - if n % 3 == 0 { jitter } else { 0 })
+        };
         assert_eq!(passed(1.0, jittered(1_000, 90)), 199);
         assert_eq!(passed(20.0, jittered(50, 20)), 199);
     }

@@ -65,8 +65,9 @@ impl IntoResponse for Problem {
 /// # Errors
 /// 400 for what is not JSON, 422 for JSON that is no object.
 pub(crate) fn json_object(body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, Problem> {
-    let value: serde_json::Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "Not JSON", format!("the body is not JSON: {error}")))?;
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "Not JSON", format!("the body is not JSON: {error}"))
+    })?;
     match value {
         serde_json::Value::Object(object) => Ok(object),
         _ => Err(Problem::fields(vec![FieldError::new("", "wrong_type", "the body must be a JSON object")])),

@@ -22,7 +22,7 @@ pub(crate) struct Planned {
 
 /// A callback with its place in the schedule.
 #[derive(Debug, Clone)]
-pub(crate) struct Due {
+pub(crate) struct Pending {
     pub(crate) id: i64,
     pub(crate) due_ms: i64,
     pub(crate) occurred_ms: i64,
@@ -31,22 +31,22 @@ pub(crate) struct Due {
     pub(crate) callback: Callback,
 }
 
-impl PartialEq for Due {
+impl PartialEq for Pending {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
     }
 }
 
-impl Eq for Due {}
+impl Eq for Pending {}
 
-impl PartialOrd for Due {
+impl PartialOrd for Pending {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// The greatest is the earliest, as the heap gives out the greatest.
-impl Ord for Due {
+impl Ord for Pending {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (other.due_ms, other.id).cmp(&(self.due_ms, self.id))
     }
@@ -57,7 +57,11 @@ fn later(at_ms: i64, after_ms: u64) -> i64 {
 }
 
 /// Writes planned callbacks of something that happened at this time.
-pub(crate) fn insert(connection: &Connection, planned: Vec<Planned>, at_ms: i64) -> rusqlite::Result<Vec<Due>> {
+pub(crate) fn insert(
+    connection: &Connection,
+    planned: Vec<Planned>,
+    at_ms: i64,
+) -> rusqlite::Result<Vec<Pending>> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO callbacks (due_ms, occurred_ms, attempts, callback) VALUES (?1, ?2, 0, ?3)",
     )?;
@@ -68,13 +72,13 @@ pub(crate) fn insert(connection: &Connection, planned: Vec<Planned>, at_ms: i64)
             let json = serde_json::to_string(&callback)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let id = statement.insert(params![due_ms, occurred_ms, json])?;
-            Ok(Due { id, due_ms, occurred_ms, attempts: 0, callback })
+            Ok(Pending { id, due_ms, occurred_ms, attempts: 0, callback })
         })
         .collect()
 }
 
 /// Notes that an attempt failed and when the next is due.
-pub(crate) fn postpone(connection: &Connection, due: &Due) -> rusqlite::Result<()> {
+pub(crate) fn postpone(connection: &Connection, due: &Pending) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE callbacks SET due_ms = ?2, attempts = ?3 WHERE id = ?1")?
         .execute(params![due.id, due.due_ms, due.attempts])
@@ -87,15 +91,15 @@ pub(crate) fn finish(connection: &Connection, id: i64) -> rusqlite::Result<()> {
 }
 
 /// All that is open. What an older version wrote and this one cannot read is left out.
-pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Due>> {
-    let mut statement =
-        connection.prepare("SELECT id, due_ms, occurred_ms, attempts, callback FROM callbacks ORDER BY id")?;
+pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
+    let mut statement = connection
+        .prepare("SELECT id, due_ms, occurred_ms, attempts, callback FROM callbacks ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut open = Vec::new();
     while let Some(row) = rows.next()? {
         let Ok(callback) = serde_json::from_str(&row.get::<_, String>(4)?) else { continue };
         let (id, due_ms) = (row.get(0)?, row.get(1)?);
-        open.push(Due { id, due_ms, occurred_ms: row.get(2)?, attempts: row.get(3)?, callback });
+        open.push(Pending { id, due_ms, occurred_ms: row.get(2)?, attempts: row.get(3)?, callback });
     }
     Ok(open)
 }
@@ -103,17 +107,17 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Due>> {
 /// What waits in one lane.
 #[derive(Default)]
 struct Waiting {
-    heap: Mutex<BinaryHeap<Due>>,
+    heap: Mutex<BinaryHeap<Pending>>,
     changed: Notify,
 }
 
 impl Waiting {
-    fn heap(&self) -> MutexGuard<'_, BinaryHeap<Due>> {
+    fn heap(&self) -> MutexGuard<'_, BinaryHeap<Pending>> {
         self.heap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The earliest with what may go in the same request, if it is due; else how long until it is.
-    fn take(&self, now_ms: i64) -> Result<Vec<Due>, Option<Duration>> {
+    fn take(&self, now_ms: i64) -> Result<Vec<Pending>, Option<Duration>> {
         let mut heap = self.heap();
         match heap.peek() {
             None => return Err(None),
@@ -122,12 +126,16 @@ impl Waiting {
             }
             Some(_) => {}
         }
-        let mut group: Vec<Due> = heap.pop().into_iter().collect();
+        let mut group: Vec<Pending> = heap.pop().into_iter().collect();
         let most = group.first().map_or(1, |first| first.callback.most_per_request());
         let mut others = Vec::new();
         while group.len() < most && heap.peek().is_some_and(|next| next.due_ms <= now_ms) {
             let Some(next) = heap.pop() else { break };
-            if group[0].callback.shares_request_with(&next.callback) { group.push(next) } else { others.push(next) }
+            if group[0].callback.shares_request_with(&next.callback) {
+                group.push(next);
+            } else {
+                others.push(next);
+            }
         }
         heap.extend(others);
         Ok(group)
@@ -140,13 +148,13 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn new(open: Vec<Due>) -> Self {
+    pub(crate) fn new(open: Vec<Pending>) -> Self {
         let schedule = Self { lanes: Lane::ALL.into_iter().map(|lane| (lane, Waiting::default())).collect() };
         schedule.add(open);
         schedule
     }
 
-    pub(crate) fn add(&self, dues: Vec<Due>) {
+    pub(crate) fn add(&self, dues: Vec<Pending>) {
         for due in dues {
             if let Some(waiting) = self.lanes.get(&due.callback.lane()) {
                 waiting.heap().push(due);
@@ -156,7 +164,7 @@ impl Schedule {
     }
 
     /// Waits for the next request of a lane.
-    pub(crate) async fn next(&self, lane: Lane) -> Vec<Due> {
+    pub(crate) async fn next(&self, lane: Lane) -> Vec<Pending> {
         let Some(waiting) = self.lanes.get(&lane) else { return std::future::pending().await };
         loop {
             match waiting.take(now_ms()) {

@@ -17,7 +17,10 @@ pub(crate) struct Webhook {
 /// How an attempt ended, as retry rules tell attempts apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    Answered { status: u16, body: String },
+    Answered {
+        status: u16,
+        body: String,
+    },
     /// No connection, or it broke before the answer.
     NotConnected,
     TimedOut,

@@ -69,12 +69,16 @@ pub struct Action {
     pub counts: Counts,
     /// When the rows were last counted.
     pub reconciled_at: Option<Timestamp>,
+    /// When somebody last began to count because somebody else was looking.
+    pub counting_at: Option<Timestamp>,
     /// Its moves, the first being its acceptance.
     pub history: Vec<Move>,
     /// Blocks whose rows are all written.
     pub blocks_done: BTreeSet<u32>,
     /// How often the fan-out was driven again without a block having been done since.
     pub drives: u32,
+    /// When the fan-out last made progress or was last driven.
+    pub fan_out_at: Timestamp,
     /// When something may next have to be done for it; `None` when nothing is expected.
     pub due_at: Option<Timestamp>,
     /// Counts the writes of this item: the condition of the next one.
@@ -193,18 +197,19 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
-    pub async fn block_done(&self, org: &OrgId, id: BulkActionId, block: u32) -> Result<Action> {
+    pub async fn block_done(&self, org: &OrgId, id: BulkActionId, block: u32, now: Timestamp) -> Result<Action> {
         let answer = self
             .client
             .update_item()
             .table_name(&self.tables.bulk_actions)
             .key("pk", s(keys::send(org, id.ulid())))
             .key("sk", s(keys::ACTION))
-            .update_expression("ADD blocks_done :block, version :one SET drives = :zero")
+            .update_expression("ADD blocks_done :block, version :one SET drives = :zero, fan_out_at = :now")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":block", AttributeValue::Ns(vec![block.to_string()]))
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":now", time(now))
             .return_values(ReturnValue::AllNew)
             .send()
             .await
@@ -262,9 +267,11 @@ fn to_item(action: &Action) -> Item {
         .maybe("failure_reason", action.failure_reason.as_ref().map(s))
         .set("counts", json(&counts))
         .maybe("reconciled_at", action.reconciled_at.map(time))
+        .maybe("counting_at", action.counting_at.map(time))
         .set("history", json(&action.history))
         .maybe("blocks_done", blocks)
         .set("drives", n(action.drives))
+        .set("fan_out_at", time(action.fan_out_at))
         .maybe("due_at", action.due_at.map(time))
         .maybe("work_shard", action.due_at.map(|_| s(keys::work_shard(action.id.ulid()))))
         .set("version", n(action.version))
@@ -292,9 +299,11 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         failure_reason: read.text_opt("failure_reason")?.map(str::to_owned),
         counts: read.json("counts")?,
         reconciled_at: read.time_opt("reconciled_at")?,
+        counting_at: read.time_opt("counting_at")?,
         history: read.json("history")?,
         blocks_done: read.numbers("blocks_done")?,
         drives: read.number("drives")?,
+        fan_out_at: read.time("fan_out_at")?,
         due_at: read.time_opt("due_at")?,
         version: read.number("version")?,
     })

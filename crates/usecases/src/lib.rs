@@ -1,1 +1,18 @@
 //! What Tidings does: one file per function, named like it. Plain async functions of their dependencies and an input.
+
+pub mod apply_receipt;
+pub mod create_bulk_action;
+pub mod dispatch;
+mod error;
+mod notes;
+pub mod recount;
+pub mod reconcile;
+mod refused;
+pub mod secrets;
+pub mod send_message;
+mod view;
+
+pub use error::Error;
+pub use notes::Notes;
+pub use refused::Refused;
+pub(crate) use refused::{caller, permit, reply};

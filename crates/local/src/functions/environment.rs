@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn providers_are_the_simulators_unless_somebody_chose_others() {
-        assert_eq!(worker_environment(&function(), &around())["TWILIO_BASE_URL"], "http://127.0.0.1:3000/sim/twilio");
+        assert_eq!(
+            worker_environment(&function(), &around())["TWILIO_BASE_URL"],
+            "http://127.0.0.1:3000/sim/twilio"
+        );
         let mut around = around();
         around.chosen.insert("TWILIO_BASE_URL".into(), "http://twin".into());
         assert_eq!(worker_environment(&function(), &around)["TWILIO_BASE_URL"], "http://twin");

@@ -115,7 +115,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(LogFile::open(folder.path(), "probe").unwrap());
         let tail = Arc::new(Tail::default());
-        let text: String = (0..20).map(|n| format!("line {n}\n")).collect();
+        let text: String =
+            (0..20).flat_map(|n| ["line ".to_owned(), n.to_string(), "\n".to_owned()]).collect();
         copy(text.as_bytes(), log.clone(), tail.clone()).await;
         assert_eq!(std::fs::read_to_string(log.path()).unwrap(), text);
         assert!(tail.text().starts_with("line 8\n") && tail.text().ends_with("line 19"), "{}", tail.text());

@@ -23,11 +23,11 @@ use tokio::{
     time::Instant,
 };
 
-use self::{log_file::LogFile, worker::Worker};
 pub use self::{
     environment::{Surroundings, worker_environment},
     error::InvokeError,
 };
+use self::{log_file::LogFile, worker::Worker};
 
 /// What a pool runs.
 #[derive(Debug, Clone)]

@@ -70,7 +70,11 @@ impl Worker {
         self.process.kill();
         self.process.drain_output().await;
         let tail = self.tail.text();
-        if tail.is_empty() { format!("{reason} without a word") } else { format!("{reason}; its last lines:\n{tail}") }
+        if tail.is_empty() {
+            format!("{reason} without a word")
+        } else {
+            format!("{reason}; its last lines:\n{tail}")
+        }
     }
 
     /// Whether it can take another invocation.

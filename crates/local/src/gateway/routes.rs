@@ -54,7 +54,9 @@ impl<T> Routes<T> {
             entries.push(Entry { method, pattern: pattern(&path)?, path, target });
         }
         // Compared part by part, so that a literal on the left beats one on the right; then a method beats any.
-        entries.sort_by(|a, b| (rank(&a.pattern), a.method.is_none()).cmp(&(rank(&b.pattern), b.method.is_none())));
+        entries.sort_by(|a, b| {
+            (rank(&a.pattern), a.method.is_none()).cmp(&(rank(&b.pattern), b.method.is_none()))
+        });
         Ok(Self { entries })
     }
 

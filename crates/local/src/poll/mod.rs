@@ -65,11 +65,17 @@ impl Poller {
     }
 
     /// Takes no more messages and returns when what was taken has been dealt with. The caller bounds the wait.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
+        if let Err(error) = (&mut self.task).await {
             tracing::error!(%error, "a poller ended badly");
         }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -79,15 +85,13 @@ async fn run(mapping: Arc<Mapping>, mut stopped: watch::Receiver<bool>) {
     let mut pause = Pause::default();
     loop {
         // The place is taken first, so that no message waits invisibly for an invocation to end.
-        let batch = tokio::select! {
+        let next = async {
+            let place = places.clone().acquire_owned().await?;
+            Ok((place, mapping.next_batch().await?))
+        };
+        let batch: Result<_> = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            place = places.clone().acquire_owned() => match place {
-                Ok(place) => tokio::select! {
-                    _ = stopped.wait_for(|stopped| *stopped) => break,
-                    messages = mapping.next_batch() => messages.map(|messages| (place, messages)),
-                },
-                Err(_) => break,
-            },
+            batch = next => batch,
         };
         match batch {
             Ok((_, messages)) if messages.is_empty() => pause.reset(),
@@ -137,7 +141,8 @@ impl Mapping {
     async fn next_batch(&self) -> Result<Vec<Message>> {
         let mut messages = self.receive(self.source.batch_size, LONG_POLL).await?;
         let window = Instant::now() + self.source.window;
-        while !messages.is_empty() && messages.len() < self.source.batch_size && size(&messages) < MAX_BODIES {
+        while !messages.is_empty() && messages.len() < self.source.batch_size && size(&messages) < MAX_BODIES
+        {
             let left = window.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -221,10 +226,12 @@ impl Mapping {
         let mut entries = Vec::with_capacity(messages.len());
         for (place, message) in messages.iter().enumerate() {
             let handle = message.receipt_handle().unwrap_or_default();
-            let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(handle);
+            let entry =
+                DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(handle);
             entries.push(entry.build()?);
         }
-        let request = self.client.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
+        let request =
+            self.client.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
         let answer = request.send().await?;
         let refused = answer.failed().iter().filter_map(|entry| entry.id().parse::<usize>().ok());
         Ok(refused.filter_map(|place| messages.get(place).copied()).collect())

@@ -163,11 +163,23 @@ fn add_event(function: &mut Function, name: &str, event: &Json, scope: &Scope) -
         "SQS" => function.queues.push(queue_source(&properties)?),
         kind @ ("Schedule" | "ScheduleV2") => {
             let field = if kind == "Schedule" { "Schedule" } else { "ScheduleExpression" };
-            let known = [field, "Name", "Description", "Enabled", "State", "Input", "RetryPolicy", "DeadLetterConfig"];
+            let known = [
+                field,
+                "Name",
+                "Description",
+                "Enabled",
+                "State",
+                "Input",
+                "RetryPolicy",
+                "DeadLetterConfig",
+            ];
             check_properties(&properties, &known)?;
             function.schedules.push(ScheduleSource {
                 name: name.to_owned(),
-                expression: properties[field].as_str().with_context(|| format!("{field} is missing"))?.to_owned(),
+                expression: properties[field]
+                    .as_str()
+                    .with_context(|| format!("{field} is missing"))?
+                    .to_owned(),
                 input: properties["Input"].as_str().map(str::to_owned),
             });
         }
@@ -191,7 +203,11 @@ fn queue_source(properties: &Json) -> Result<QueueSource> {
     ];
     check_properties(properties, &known)?;
     let number = |value: &Json, or: u64| -> Result<u64> {
-        if value.is_null() { Ok(or) } else { as_text(value)?.parse().with_context(|| format!("{value} is not a number")) }
+        if value.is_null() {
+            Ok(or)
+        } else {
+            as_text(value)?.parse().with_context(|| format!("{value} is not a number"))
+        }
     };
     let arn = properties["Queue"].as_str().context("Queue is missing")?;
     let maximum = &properties["ScalingConfig"]["MaximumConcurrency"];
@@ -200,7 +216,11 @@ fn queue_source(properties: &Json) -> Result<QueueSource> {
         queue: arn.rsplit(':').next().unwrap_or(arn).to_owned(),
         batch_size: usize::try_from(number(&properties["BatchSize"], 10)?)?.clamp(1, 10_000),
         window: Duration::from_secs(number(&properties["MaximumBatchingWindowInSeconds"], 0)?),
-        max_concurrency: if maximum.is_null() { None } else { Some(u32::try_from(number(maximum, 0)?)?.max(1)) },
+        max_concurrency: if maximum.is_null() {
+            None
+        } else {
+            Some(u32::try_from(number(maximum, 0)?)?.max(1))
+        },
         partial: responses.is_some_and(|types| types.iter().any(|t| t == "ReportBatchItemFailures")),
     })
 }
@@ -244,7 +264,7 @@ Resources:
     #[test]
     fn globals_are_merged_and_the_function_wins() {
         let function = worker();
-        assert_eq!(function.timeout, Duration::from_secs(60));
+        assert_eq!(function.timeout, Duration::from_mins(1));
         assert_eq!(function.memory_mb, 256);
         let expected = [("LEVEL", "debug"), ("QUEUE_JOBS", "http://sqs/jobs"), ("STAGE", "local")];
         let found: Vec<(&str, &str)> =

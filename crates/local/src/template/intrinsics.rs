@@ -147,7 +147,7 @@ impl Scope {
             let name = after[..end].trim();
             match name.strip_prefix('!') {
                 // `${!Literal}` is how CloudFormation writes `${Literal}` itself.
-                Some(literal) => output.push_str(&format!("${{{literal}}}")),
+                Some(literal) => output.extend(["${", literal, "}"]),
                 None => output.push_str(&self.variable(name, own)?),
             }
             rest = &after[end + 1..];
@@ -160,13 +160,10 @@ impl Scope {
         if let Some(value) = own.and_then(|own| own.get(name)) {
             return self.text(value);
         }
-        match name.split_once('.') {
-            Some((id, attribute)) => self.attribute(id, attribute),
-            None => {
-                let value = self.reference(name)?.with_context(|| format!("{name} has no value"))?;
-                as_text(&value)
-            }
+        if let Some((id, attribute)) = name.split_once('.') {
+            return self.attribute(id, attribute);
         }
+        as_text(&self.reference(name)?.with_context(|| format!("{name} has no value"))?)
     }
 
     fn truth(&self, expression: &Json) -> Result<bool> {
@@ -189,8 +186,12 @@ impl Scope {
                 self.text(left)? == self.text(right)?
             }
             "Fn::Not" => !self.truth(items.first().context("Fn::Not takes a condition")?)?,
-            "Fn::And" => items.iter().map(|item| self.truth(item)).collect::<Result<Vec<_>>>()?.iter().all(|t| *t),
-            "Fn::Or" => items.iter().map(|item| self.truth(item)).collect::<Result<Vec<_>>>()?.iter().any(|t| *t),
+            "Fn::And" => {
+                items.iter().map(|item| self.truth(item)).collect::<Result<Vec<_>>>()?.iter().all(|t| *t)
+            }
+            "Fn::Or" => {
+                items.iter().map(|item| self.truth(item)).collect::<Result<Vec<_>>>()?.iter().any(|t| *t)
+            }
             other => bail!("{other} is not a condition"),
         })
     }
@@ -282,7 +283,8 @@ mod tests {
     #[test]
     fn sub_knows_parameters_attributes_its_own_variables_and_literals() {
         let scope = scope();
-        let text = scope.text(&json!({"Fn::Sub": "${Stage}-${Q}-${Q.Arn}-${!Keep}-${AWS::AccountId}"})).unwrap();
+        let text =
+            scope.text(&json!({"Fn::Sub": "${Stage}-${Q}-${Q.Arn}-${!Keep}-${AWS::AccountId}"})).unwrap();
         assert_eq!(text, "local-http://queue-arn:q-${Keep}-000000000000");
         let own = json!({"Fn::Sub": ["${Own}/${Rate}", {"Own": {"Ref": "Stage"}}]});
         assert_eq!(scope.text(&own).unwrap(), "local/5");
@@ -297,8 +299,10 @@ mod tests {
     #[test]
     fn conditions_combine() {
         let scope = scope();
-        let found: Vec<bool> =
-            ["IsLocal", "IsNot", "Both", "Either"].iter().map(|name| scope.condition(name).unwrap()).collect();
+        let found: Vec<bool> = ["IsLocal", "IsNot", "Both", "Either"]
+            .iter()
+            .map(|name| scope.condition(name).unwrap())
+            .collect();
         assert_eq!(found, [true, false, false, true]);
     }
 

@@ -49,7 +49,8 @@ impl Template {
     /// # Errors
     /// When the file cannot be read, is not a template, or holds a resource that has no known meaning.
     pub fn read(path: &Path, overrides: &BTreeMap<&str, String>) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
         Self::parse(&text, folder, overrides).with_context(|| format!("in {}", path.display()))
     }
@@ -111,7 +112,7 @@ impl Template {
         })
     }
 
-    /// All routes of the HTTP API, from its OpenAPI document.
+    /// All routes of the HTTP API, from its `OpenAPI` document.
     ///
     /// # Errors
     /// When the document cannot be read or an operation has no function.
@@ -123,7 +124,13 @@ impl Template {
         }
         for route in &routes {
             let known = matches!(self.resources.get(&route.function), Some((Kind::Function, _)));
-            ensure!(known, "{} {} goes to {}, which is no function", route.method_name(), route.path, route.function);
+            ensure!(
+                known,
+                "{} {} goes to {}, which is no function",
+                route.method_name(),
+                route.path,
+                route.function
+            );
         }
         Ok(routes)
     }
@@ -131,7 +138,9 @@ impl Template {
     fn of_kind<T>(&self, wanted: Kind, read: impl Fn(&str, &Json, &Scope) -> Result<T>) -> Result<Vec<T>> {
         let found = self.resources.iter().filter(|(_, (kind, _))| *kind == wanted);
         found
-            .map(|(id, (_, resource))| read(id, resource, &self.scope).with_context(|| format!("resource {id}")))
+            .map(|(id, (_, resource))| {
+                read(id, resource, &self.scope).with_context(|| format!("resource {id}"))
+            })
             .collect()
     }
 }
@@ -191,8 +200,7 @@ mod tests {
 
     #[test]
     fn an_unknown_property_of_a_queue_is_refused_by_name() {
-        let template =
-            parse("Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {Colour: red}}}").unwrap();
+        let template = parse("Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {Colour: red}}}").unwrap();
         let text = format!("{:#}", template.queues().unwrap_err());
         assert!(text.contains("Colour"), "{text}");
     }

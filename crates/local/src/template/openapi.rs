@@ -1,4 +1,4 @@
-//! Routes, from the OpenAPI document that the HTTP API is built from.
+//! Routes, from the `OpenAPI` document that the HTTP API is built from.
 
 use std::{path::Path, time::Duration};
 

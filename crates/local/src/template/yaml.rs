@@ -8,7 +8,7 @@ use serde_yaml_ng::Value as Yaml;
 ///
 /// # Errors
 /// When the text is not YAML, or uses a tag, a key or a number that JSON cannot express.
-pub fn parse(text: &str) -> Result<Json> {
+pub(super) fn parse(text: &str) -> Result<Json> {
     let mut yaml: Yaml = serde_yaml_ng::from_str(text).context("not valid YAML")?;
     yaml.apply_merge().context("a merge key (`<<`) does not hold a mapping")?;
     convert(yaml)
@@ -48,7 +48,7 @@ fn convert_number(number: &serde_yaml_ng::Number) -> Result<Json> {
     }
 }
 
-/// Keys such as the `200:` of an OpenAPI response are numbers in YAML and text in JSON.
+/// Keys such as the `200:` of an `OpenAPI` response are numbers in YAML and text in JSON.
 fn convert_key(key: &Yaml) -> Result<String> {
     match key {
         Yaml::String(text) => Ok(text.clone()),

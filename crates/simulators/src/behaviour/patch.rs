@@ -17,7 +17,7 @@ const HIGHEST_RATE: f64 = 1_000_000.0;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Patch {
     pub(crate) provider: Provider,
-    rate_per_second: Option<Option<f64>>,
+    rate_per_second: Option<Limit>,
     latency_ms: Option<u64>,
     error_rate: Option<f64>,
     timeout_after_accept_rate: Option<f64>,
@@ -29,10 +29,14 @@ pub(crate) struct Patch {
     seed: Option<u64>,
 }
 
+/// A limit, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Limit(Option<f64>);
+
 impl Patch {
     pub(super) fn applied_to(&self, behaviour: &Behaviour) -> Behaviour {
         let mut changed = behaviour.clone();
-        set(&mut changed.rate_per_second, self.rate_per_second);
+        set(&mut changed.rate_per_second, self.rate_per_second.map(|Limit(rate)| rate));
         set(&mut changed.latency_ms, self.latency_ms);
         set(&mut changed.error_rate, self.error_rate);
         set(&mut changed.timeout_after_accept_rate, self.timeout_after_accept_rate);
@@ -72,7 +76,9 @@ pub(crate) fn parse(body: &Map<String, Value>) -> Result<Patch, Vec<FieldError>>
     let defaults = Behaviour::default();
     let patch = Patch {
         provider: provider.unwrap_or(Provider::Twilio),
-        rate_per_second: fields.read("rate_per_second", None, |value| rate(value, HIGHEST_RATE).map(Some)),
+        rate_per_second: fields.read("rate_per_second", Limit(None), |value| {
+            rate(value, HIGHEST_RATE).map(|rate| Limit(Some(rate)))
+        }),
         latency_ms: fields.read("latency_ms", defaults.latency_ms, |value| whole(value, LONGEST_LATENCY_MS)),
         error_rate: fields.read("error_rate", 0.0, share),
         timeout_after_accept_rate: fields.read("timeout_after_accept_rate", 0.0, share),
@@ -99,10 +105,21 @@ fn provider(body: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<P
 }
 
 fn unknown_fields(body: &Map<String, Value>, callback: &Map<String, Value>, errors: &mut Vec<FieldError>) {
-    let known = ["provider", "rate_per_second", "latency_ms", "error_rate", "timeout_after_accept_rate", "callback", "seed"];
+    let known = [
+        "provider",
+        "rate_per_second",
+        "latency_ms",
+        "error_rate",
+        "timeout_after_accept_rate",
+        "callback",
+        "seed",
+    ];
     let known_callback = ["delay_ms", "duplicate_rate", "reorder", "drop_rate", "read_rate"];
     let top = body.keys().filter(|key| !known.contains(&key.as_str())).cloned();
-    let inner = callback.keys().filter(|key| !known_callback.contains(&key.as_str())).map(|key| format!("callback.{key}"));
+    let inner = callback
+        .keys()
+        .filter(|key| !known_callback.contains(&key.as_str()))
+        .map(|key| format!("callback.{key}"));
     for name in top.chain(inner) {
         let message = format!("{name} is not known here");
         errors.push(FieldError::new(name, "unknown_field", message));
@@ -194,9 +211,10 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let errors = read(&json!({"provider": "fax", "error_rate": 1.5, "latency_ms": -1, "speed": 1, "seed": "x",
+        let errors =
+            read(&json!({"provider": "fax", "error_rate": 1.5, "latency_ms": -1, "speed": 1, "seed": "x",
             "callback": {"delay_ms": 1.5, "reorder": "yes", "drop": 1}}))
-        .unwrap_err();
+            .unwrap_err();
         let mut names: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
         names.sort_unstable();
         let expected = [

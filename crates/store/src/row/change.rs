@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::receipt::Report;
-use domain::{MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
+use domain::{Channel, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
 
 use super::item::{from_item, to_item};
 use super::{Event, Row, Unknown};
@@ -70,6 +70,8 @@ pub enum Change {
     },
     /// A provider's receipt.
     Receipt {
+        /// The channel whose provider reports; a row of another channel is left as it is.
+        channel: Channel,
         /// What it reports.
         report: Report,
         /// The provider's id.
@@ -153,7 +155,7 @@ impl Change {
                 sets.push(("ended_at", time(*at), false));
             }
             Self::Unconfirmed { at } => sets.push(("unconfirmed_at", time(*at), false)),
-            Self::Receipt { report, provider_message_id, provider_code, at } => {
+            Self::Receipt { report, provider_message_id, provider_code, at, .. } => {
                 sets.push(("sent_at", time(*at), true));
                 sets.extend(provider_message_id.as_ref().map(|id| ("provider_message_id", s(id), true)));
                 sets.extend(provider_code.as_ref().map(|code| ("provider_code", s(code), false)));
@@ -243,8 +245,13 @@ impl Store {
     pub async fn change_row(&self, org: &OrgId, id: MessageId, change: &Change) -> Result<Changed> {
         let from = change.from();
         let names: Vec<String> = (0..from.len()).map(|i| format!(":from{i}")).collect();
-        let condition = format!("attribute_exists(pk) AND #status IN ({})", names.join(", "));
-        let mut update = self.update_row(org, id, &change.sets(), change).condition_expression(condition);
+        let mut condition = format!("attribute_exists(pk) AND #status IN ({})", names.join(", "));
+        let mut update = self.update_row(org, id, &change.sets(), change);
+        if let Change::Receipt { channel, .. } = change {
+            condition.push_str(" AND channel = :channel");
+            update = update.expression_attribute_values(":channel", s(channel.as_str()));
+        }
+        update = update.condition_expression(condition);
         update = update.expression_attribute_names("#status", "status");
         for (name, status) in names.iter().zip(from) {
             update = update.expression_attribute_values(name, s(status.as_str()));

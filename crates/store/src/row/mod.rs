@@ -100,6 +100,36 @@ pub struct Event {
 }
 
 impl Row {
+    /// A row that waits for its slot, with nothing known of it yet.
+    pub fn queued(org_id: OrgId, id: MessageId, member_id: MemberId, channel: Channel, created_at: Timestamp) -> Self {
+        Self {
+            org_id,
+            id,
+            status: MessageStatus::Queued,
+            channel,
+            member_id,
+            address: None,
+            values: BTreeMap::new(),
+            created_at,
+            pass: 1,
+            attempts: 0,
+            tried_at: None,
+            next_attempt_at: None,
+            unknown: None,
+            provider_message_id: None,
+            provider_code: None,
+            segments: None,
+            reason: None,
+            detail: None,
+            sent_at: None,
+            unconfirmed_at: None,
+            ended_at: None,
+            delivered_at: None,
+            read_at: None,
+            events: Vec::new(),
+        }
+    }
+
     /// What the row counts as.
     pub fn counts(&self) -> Counts {
         Counts::of_row(self.status, self.sent_at.is_some())

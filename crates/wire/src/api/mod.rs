@@ -1,5 +1,6 @@
 //! Bodies of the HTTP API, as `2-contract` in the OpenAPI description fixes them.
 
+pub mod bulk_action;
 pub mod fields;
 pub mod http;
 pub mod problem;

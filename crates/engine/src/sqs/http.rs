@@ -1,0 +1,174 @@
+//! The listener: AWS JSON 1.0 over HTTP, and long polling.
+
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::serve::ListenerExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use super::handle::Sqs;
+use super::operations::receive::{Look, Receive};
+use super::operations::{queues, receipts, redrive, send};
+use super::protocol::ReceiveOutput;
+use super::receipt::message_id;
+use super::refusal::{Fault, Refusal};
+use super::state::Call;
+use crate::server::Stopping;
+
+/// A batch of 1 MiB in which every character is escaped takes six times that.
+const LARGEST_REQUEST: usize = 8 * 1_048_576;
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+
+/// Serves until `stopping`.
+pub(super) async fn serve(listener: TcpListener, twin: Sqs, mut stopping: Stopping) -> io::Result<()> {
+    let router = Router::new()
+        .fallback(any(answer))
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(twin);
+    // Answers are small: without this the last part of one waits for the client's acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
+    axum::serve(listener, router).with_graceful_shutdown(async move { stopping.wait().await }).await
+}
+
+async fn answer(State(twin): State<Sqs>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("host").unwrap_or("127.0.0.1");
+    let operation = text("x-amz-target").and_then(|target| target.strip_prefix("AmazonSQS."));
+    let answered = match operation {
+        Some("ReceiveMessage") => receive(&twin, host, &body).await,
+        Some(operation) => run(&twin, host, operation, &body),
+        None => Err(unknown("")),
+    };
+    match answered {
+        Ok(json) => response(StatusCode::OK, None, json),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// Everything but receiving, which may have to wait.
+fn run(twin: &Sqs, host: &str, operation: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let on = On { twin, host, body };
+    match operation {
+        "CreateQueue" => on.run(queues::create),
+        "GetQueueUrl" => on.run(queues::get_url),
+        "ListQueues" => on.run(queues::list),
+        "ListDeadLetterSourceQueues" => on.run(queues::list_sources),
+        "DeleteQueue" => on.run(queues::delete),
+        "PurgeQueue" => on.run(queues::purge),
+        "GetQueueAttributes" => on.run(queues::get_attributes),
+        "SetQueueAttributes" => on.run(queues::set_attributes),
+        "TagQueue" => on.run(queues::tag),
+        "UntagQueue" => on.run(queues::untag),
+        "ListQueueTags" => on.run(queues::list_tags),
+        "SendMessage" => on.run(send::send),
+        "SendMessageBatch" => on.run(send::send_batch),
+        "DeleteMessage" => on.run(receipts::delete),
+        "DeleteMessageBatch" => on.run(receipts::delete_batch),
+        "ChangeMessageVisibility" => on.run(receipts::change_visibility),
+        "ChangeMessageVisibilityBatch" => on.run(receipts::change_visibility_batch),
+        "StartMessageMoveTask" => on.run(redrive::start_move),
+        "ListMessageMoveTasks" => on.run(redrive::list_moves),
+        "AddPermission" | "RemovePermission" | "CancelMessageMoveTask" => Err(Refusal::new(
+            Fault::UnsupportedOperation,
+            format!("The local engine does not have {operation}."),
+        )),
+        other => Err(unknown(other)),
+    }
+}
+
+/// One request on its way to an operation.
+struct On<'a> {
+    twin: &'a Sqs,
+    host: &'a str,
+    body: &'a [u8],
+}
+
+impl On<'_> {
+    fn run<I: DeserializeOwned, O: Serialize>(
+        &self,
+        operation: impl FnOnce(&mut Call<'_>, I) -> Result<O, Refusal>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let input = read(self.body)?;
+        write(&self.twin.call(self.host, |call| operation(call, input))?)
+    }
+}
+
+/// Receives now, or as soon as there is something, or nothing when the client's patience ends.
+async fn receive(twin: &Sqs, host: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let receive = Receive::read(read(body)?)?;
+    let began = Instant::now();
+    let mut stopping = twin.stopping();
+    loop {
+        // Listening begins before the look, or a message that comes in between would go unnoticed.
+        let arrived = twin.call(host, |call| receive.arrived(call))?;
+        let mut change = pin!(arrived.notified());
+        change.as_mut().enable();
+        let (wait, next) = match twin.call(host, |call| receive.look(call))? {
+            Look::Answer(output) => return write(&output),
+            Look::Nothing { wait, next } => (wait, next),
+        };
+        let deadline = began + wait;
+        let wake = next.map_or(deadline, |next| deadline.min(Instant::now() + next));
+        let stopped = tokio::select! {
+            () = change => false,
+            () = tokio::time::sleep_until(wake) => Instant::now() >= deadline,
+            () = stopping.wait() => true,
+        };
+        if stopped {
+            return write(&ReceiveOutput { messages: Vec::new() });
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // The parser's message would quote what was sent; where it stopped is enough.
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("The request cannot be read at line {}, column {}.", error.line(), error.column());
+        Refusal::new(Fault::Serialization, place)
+    })
+}
+
+fn write<T: Serialize>(output: &T) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(output).map_err(|_| Refusal::new(Fault::Internal, "The answer cannot be written."))
+}
+
+fn unknown(operation: &str) -> Refusal {
+    Refusal::new(Fault::UnknownOperation, format!("The operation {operation} is not one of SQS."))
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let Refusal { fault, message } = refusal;
+    let body = serde_json::json!({"__type": fault.shape(), "message": message});
+    let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let side = if fault.is_senders() { "Sender" } else { "Receiver" };
+    let code = HeaderValue::try_from(format!("{};{side}", fault.code())).ok();
+    response(status, code, body.to_string().into_bytes())
+}
+
+fn response(status: StatusCode, error: Option<HeaderValue>, body: Vec<u8>) -> Response {
+    static REQUESTS: AtomicI64 = AtomicI64::new(1);
+    let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(message_id(REQUESTS.fetch_add(1, Ordering::Relaxed))) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    if let Some(error) = error {
+        headers.insert("x-amzn-query-error", error);
+    }
+    response
+}

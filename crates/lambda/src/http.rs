@@ -1,0 +1,133 @@
+//! API Gateway's payload format 2.0, in and out.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::permission::Caller;
+use futures_util::FutureExt;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use wire::api::http::{Reply, Request};
+use wire::api::problem::Problem;
+
+/// Runs `handle` for every request.
+///
+/// # Errors
+/// If the Lambda Runtime API goes away.
+pub async fn run_http<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Request) -> Fut,
+    Fut: Future<Output = Reply>,
+{
+    let handle = &handle;
+    let on_event = |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+        let reply = match request(event.payload) {
+            // A panic is our fault and the caller's problem document; the hook has logged its place.
+            Ok(request) => AssertUnwindSafe(handle(request)).catch_unwind().await.unwrap_or_else(|_| Problem::internal().into()),
+            Err(problem) => (*problem).into(),
+        };
+        response(reply)
+    };
+    lambda_runtime::run(service_fn(on_event)).await
+}
+
+fn request(event: ApiGatewayV2httpRequest) -> Result<Request, Box<Problem>> {
+    let body = event.body.unwrap_or_default();
+    let body = if event.is_base64_encoded {
+        STANDARD.decode(body).map_err(|_| Problem::bad_request("The body is not what its encoding says"))?
+    } else {
+        body.into_bytes()
+    };
+    let mut headers = BTreeMap::new();
+    for (name, value) in &event.headers {
+        // Values that are no text are no header of ours.
+        if let Ok(value) = value.to_str() {
+            headers.insert(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    let claims = event.request_context.authorizer.and_then(|authorizer| authorizer.jwt).map(|jwt| jwt.claims);
+    let caller = match claims {
+        None => None,
+        Some(claims) => Some(caller(|name| claims.get(name).map(String::as_str))?),
+    };
+    Ok(Request {
+        route: event.route_key.or(event.request_context.route_key).unwrap_or_default(),
+        path: event.path_parameters.into_iter().collect(),
+        raw_query: event.raw_query_string.unwrap_or_default(),
+        headers,
+        body,
+        caller,
+    })
+}
+
+/// A verified token without an organisation is of no use here.
+fn caller<'a>(claim: impl Fn(&str) -> Option<&'a str>) -> Result<Caller, Box<Problem>> {
+    let unfit = |name: &str| {
+        let detail = format!("The token's claim {name} is missing or not well formed");
+        Box::new(Problem::new(403, "unfit-token", "Unfit token", detail))
+    };
+    Ok(Caller {
+        sub: claim("sub").ok_or_else(|| unfit("sub"))?.to_owned(),
+        org_id: claim("org_id").and_then(|text| text.parse().ok()).ok_or_else(|| unfit("org_id"))?,
+        permissions: Caller::parse_permissions(claim("permissions").unwrap_or_default()),
+    })
+}
+
+fn response(reply: Reply) -> Result<ApiGatewayV2httpResponse, Error> {
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(reply.status);
+    for (name, value) in reply.headers {
+        let name: aws_lambda_events::http::HeaderName = name.parse()?;
+        response.headers.append(name, value.parse()?);
+    }
+    response.body = Some(Body::Text(reply.body));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(extra: serde_json::Value) -> ApiGatewayV2httpRequest {
+        let mut event = serde_json::json!({
+            "version": "2.0", "routeKey": "POST /members/{id}", "rawPath": "/members/m1", "rawQueryString": "a=b%20c",
+            "headers": { "content-type": "application/json" }, "pathParameters": { "id": "m1" },
+            "requestContext": {
+                "http": { "method": "POST", "path": "/members/m1" },
+                "authorizer": { "jwt": { "claims": { "sub": "u", "org_id": "demo", "permissions": "[a b]" } } },
+            },
+        });
+        event.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_request_keeps_its_raw_bytes_and_its_callers_claims() {
+        let body = STANDARD.encode([0xff, b'a']);
+        let request = request(event(serde_json::json!({ "body": body, "isBase64Encoded": true }))).unwrap();
+        assert_eq!(request.route, "POST /members/{id}");
+        assert_eq!(request.param("id"), "m1");
+        assert_eq!(request.raw_query, "a=b%20c");
+        assert_eq!(request.body, [0xff, b'a']);
+        assert_eq!(request.caller.unwrap().permissions, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_token_without_a_well_formed_organisation_is_refused() {
+        let claims = BTreeMap::from([("sub", "u"), ("org_id", "a#b")]);
+        let problem = caller(|name| claims.get(name).copied()).unwrap_err();
+        assert_eq!(problem.status, 403);
+        assert!(problem.detail.contains("org_id"));
+    }
+
+    #[test]
+    fn an_answer_has_its_status_headers_and_body() {
+        let response = response(Problem::not_found("member").into()).unwrap();
+        assert_eq!(response.status_code, 404);
+        assert_eq!(response.headers["content-type"], "application/problem+json");
+    }
+}

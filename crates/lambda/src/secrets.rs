@@ -1,0 +1,100 @@
+//! Credentials: from Secrets Manager, or from the local stack's file. Read when first needed, and again after a while, for rotation.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::OrgId;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use store::directory::AddressKeys;
+use tokio::sync::Mutex;
+use usecases::secrets::{SecretError, SecretSource};
+
+use crate::{Aws, Missing, env};
+
+/// How long a secret is used before it is read again.
+const FRESH: Duration = Duration::from_secs(300);
+/// The stage's own secret, under a name that no organisation can have in front of it.
+const STAGE_KEYS: &str = "-/keys";
+
+enum Source {
+    /// AWS: `{prefix}/{org_id}/{name}`.
+    SecretsManager { client: aws_sdk_secretsmanager::Client, prefix: String },
+    /// The local stack: one JSON file, `{"org_id/name": {...}}`.
+    File(PathBuf),
+}
+
+/// Reads and remembers secrets.
+pub struct Secrets {
+    source: Source,
+    memory: Mutex<HashMap<String, (Instant, Value)>>,
+}
+
+impl Aws {
+    /// Credentials from where the environment says: `SECRETS_FILE` (the local stack alone sets it), else `SECRETS_PREFIX` in Secrets Manager.
+    ///
+    /// # Errors
+    /// If neither is set.
+    pub fn secrets(&self) -> Result<Arc<Secrets>, Missing> {
+        let source = match (env("SECRETS_FILE"), env("SECRETS_PREFIX")) {
+            (Some(file), _) => Source::File(file.into()),
+            (None, Some(prefix)) => Source::SecretsManager { client: self.secrets_manager(), prefix },
+            (None, None) => return Err(Missing("SECRETS_PREFIX")),
+        };
+        Ok(Arc::new(Secrets { source, memory: Mutex::default() }))
+    }
+}
+
+impl Secrets {
+    /// The stage's keys: for addresses, cursors and tokens.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn keys(&self) -> Result<AddressKeys, SecretError> {
+        let secret = self.read(STAGE_KEYS.to_owned()).await?;
+        let master = usecases::secrets::field(&secret, "master")?;
+        Ok(AddressKeys::new(master.as_bytes()))
+    }
+
+    async fn read(&self, name: String) -> Result<Value, SecretError> {
+        let mut memory = self.memory.lock().await;
+        if let Some((read_at, secret)) = memory.get(&name)
+            && read_at.elapsed() < FRESH
+        {
+            return Ok(secret.clone());
+        }
+        let secret = self.source.fetch(&name).await?;
+        memory.insert(name, (Instant::now(), secret.clone()));
+        Ok(secret)
+    }
+}
+
+impl SecretSource for Secrets {
+    fn secret<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
+        self.read(format!("{org}/{name}")).boxed()
+    }
+}
+
+impl Source {
+    async fn fetch(&self, name: &str) -> Result<Value, SecretError> {
+        match self {
+            Self::File(path) => {
+                let text = std::fs::read(path).map_err(|e| SecretError::Unavailable(e.into()))?;
+                let all: Value = serde_json::from_slice(&text).map_err(|_| SecretError::Unfit("JSON"))?;
+                all.get(name).cloned().ok_or(SecretError::NotFound)
+            }
+            Self::SecretsManager { client, prefix } => {
+                let answer = client.get_secret_value().secret_id(format!("{prefix}/{name}")).send().await;
+                let answer = answer.map_err(|e| match e.as_service_error() {
+                    Some(service) if service.is_resource_not_found_exception() => SecretError::NotFound,
+                    _ => SecretError::Unavailable(e.into()),
+                })?;
+                let text = answer.secret_string.ok_or(SecretError::Unfit("text"))?;
+                serde_json::from_str(&text).map_err(|_| SecretError::Unfit("JSON"))
+            }
+        }
+    }
+}

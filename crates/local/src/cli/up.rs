@@ -1,0 +1,107 @@
+//! `up`: starts the stack and keeps it until Ctrl-C.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Data;
+use crate::{
+    Binaries, Stack, StackOptions,
+    build_functions::{Build, workspace},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// The port of the HTTP API on 127.0.0.1.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    #[command(flatten)]
+    data: Data,
+    /// Put no demo organisation into an empty data folder.
+    #[arg(long)]
+    empty: bool,
+    /// Use the DynamoDB and SQS at this address instead of the embedded engine.
+    #[arg(long, value_name = "URL")]
+    engine: Option<String>,
+    /// Do not build the functions; they are there.
+    #[arg(long)]
+    no_build: bool,
+}
+
+pub(super) async fn run(up: Up) -> Result<ExitCode> {
+    let mut stop = Signals::new()?;
+    let options = StackOptions {
+        port: up.port,
+        data: up.data.data.clone(),
+        engine: up.engine.clone(),
+        template: workspace().join("template.yaml"),
+        binaries: if up.no_build {
+            Binaries::In(Build::of_this_program()?.binaries)
+        } else {
+            Binaries::Build
+        },
+        seed: !up.empty,
+    };
+    let stack = tokio::select! {
+        stack = Stack::start(options) => stack?,
+        () = stop.next() => return Ok(ExitCode::SUCCESS),
+    };
+    greet(&stack, &up);
+    stop.next().await;
+    eprintln!("stopping; Ctrl-C again to stop at once");
+    tokio::select! {
+        () = stack.stop() => {}
+        () = stop.next() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn greet(stack: &Stack, up: &Up) {
+    let data = up.data.data.display();
+    let mut others = String::new();
+    if up.port != 3000 {
+        others = format!(" --port {}", up.port);
+    }
+    if up.data.data.as_os_str() != "./.tidings" {
+        others = format!("{others} --data {data}");
+    }
+    eprintln!("  data       {data}; what the functions say is in {data}/logs");
+    if stack.is_demo() {
+        eprintln!(
+            "  demo       organisation `demo`, three channels, {} members",
+            crate::seed::member_count()
+        );
+        let body = "Hi {{member.first_names}}, service is at 10:00";
+        eprintln!("  try        cargo run -- send --channel sms --body \"{body}\" --all{others}");
+    }
+    let token = others.replace(&format!(" --port {}", up.port), "");
+    eprintln!("  token      cargo run -- token --org demo --permissions members.view,messaging.view{token}");
+    eprintln!("  providers  {}/sim/messages shows what the simulated providers accepted", stack.base_url());
+    println!("ready {}", stack.base_url());
+    // Whoever waits for the line behind a pipe must see it now.
+    if let Err(error) = std::io::stdout().flush() {
+        tracing::debug!(%error, "standard output is closed");
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From what a caller gives to what is frozen: templates resolved, parameters filled, variables checked.
+
+use domain::content::{Body, Component, Content, Parameter};
+use domain::permission::{Caller, Permission};
+use domain::settings::{ChannelSettings, TemplateContent, TemplateParameter, TemplateSettings, TemplateStatus};
+use domain::variables::{RENDERER_VERSION, Template, Variable};
+use domain::{Channel, TemplateId};
+use std::collections::{BTreeMap, BTreeSet};
+use store::Store;
+use wire::api::bulk_action::{MessageRequest, Says};
+use wire::api::problem::{FieldError, Problem};
+
+use super::not_configured;
+use crate::Refused;
+
+/// The content of a send.
+///
+/// # Errors
+/// 422 with everything that does not fit; 403 if a template is not approved and the caller may not use it.
+pub(super) async fn freeze(
+    store: &Store,
+    caller: &Caller,
+    channels: &[ChannelSettings],
+    messages: &[MessageRequest],
+) -> Result<Vec<Content>, Refused> {
+    let mut errors = Vec::new();
+    let mut frozen = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        if !channels.iter().any(|settings| settings.channel == message.channel) {
+            errors.push(not_configured(index, message.channel));
+        }
+        let content = match &message.says {
+            Says::Typed(body) => Some(Content { template_id: None, renderer: RENDERER_VERSION, body: body.clone() }),
+            Says::Template { id, parameters, subject } => {
+                let template = usable(store, caller, index, id, message.channel, &mut errors).await?;
+                template.map(|template| fill(index, template, parameters, subject.as_ref(), &mut errors))
+            }
+        };
+        if let Some(content) = content {
+            errors.extend(check_variables(index, &content.body));
+            frozen.push(content);
+        }
+    }
+    if errors.is_empty() { Ok(frozen) } else { Err(Problem::invalid(errors).into()) }
+}
+
+async fn usable(
+    store: &Store,
+    caller: &Caller,
+    index: usize,
+    id: &TemplateId,
+    channel: Channel,
+    errors: &mut Vec<FieldError>,
+) -> Result<Option<TemplateSettings>, Refused> {
+    let field = format!("messages[{index}].template_id");
+    let Some(template) = store.template(&caller.org_id, id).await? else {
+        errors.push(FieldError::new(field, "not_found", "there is no such template"));
+        return Ok(None);
+    };
+    if template.channel() != channel {
+        let message = format!("is a template for {}, not for {}", template.channel().label(), channel.label());
+        errors.push(FieldError::new(field, "channel", message));
+        return Ok(None);
+    }
+    if template.status != TemplateStatus::Approved {
+        crate::permit(caller.require_all(&[Permission::TemplateOverride]))?;
+    }
+    Ok(Some(template))
+}
+
+fn fill(
+    index: usize,
+    template: TemplateSettings,
+    given: &BTreeMap<String, String>,
+    subject: Option<&String>,
+    errors: &mut Vec<FieldError>,
+) -> Content {
+    let field = |name: &str| format!("messages[{index}].parameters.{name}");
+    let mut used = BTreeSet::new();
+    let body = match template.content {
+        TemplateContent::Sms { text, .. } => Body::Sms { text },
+        TemplateContent::Email { subject: own, text, html, .. } => {
+            Body::Email { subject: subject.cloned().unwrap_or(own), text, html }
+        }
+        TemplateContent::WhatsApp { text, language, parameters } => {
+            let mut filled = Vec::new();
+            for parameter in parameters {
+                let names = names_of(&parameter);
+                let value = names.iter().find_map(|name| Some((name, given.get(name)?)));
+                let value = match (value, &parameter.default) {
+                    (Some((name, value)), _) => {
+                        used.insert(name.clone());
+                        value.clone()
+                    }
+                    (None, Some(default)) => default.clone(),
+                    (None, None) => {
+                        let name = names.last().map_or("", String::as_str);
+                        errors.push(FieldError::new(field(name), "required", "the template needs a value for it"));
+                        continue;
+                    }
+                };
+                let TemplateParameter { slot, component, index, .. } = parameter;
+                filled.push(Parameter { slot, component, index, value });
+            }
+            Body::WhatsAppTemplate { name: template.name, language, parameters: filled, text }
+        }
+    };
+    for name in given.keys().filter(|name| !used.contains(*name)) {
+        errors.push(FieldError::new(field(name), "unknown", "the template has no such parameter"));
+    }
+    Content { template_id: Some(template.id), renderer: RENDERER_VERSION, body }
+}
+
+/// The names under which a parameter's value may be given: `header.1` or `button0.1` where a bare `1` would be the body's, then the bare one.
+fn names_of(parameter: &TemplateParameter) -> [String; 2] {
+    let key = parameter.slot.key();
+    let place = match (parameter.component, parameter.index) {
+        (Component::Header, _) => "header".to_owned(),
+        (Component::Body, _) => "body".to_owned(),
+        (Component::Button, index) => format!("button{}", index.unwrap_or(0)),
+    };
+    [format!("{place}.{key}"), key]
+}
+
+/// A variable that is none is found now, not when the message is written for somebody.
+fn check_variables(index: usize, body: &Body) -> Vec<FieldError> {
+    let texts: Vec<(String, &str, bool)> = match body {
+        Body::Sms { text } => vec![("body".into(), text, false)],
+        Body::Email { subject, text, html } => {
+            let mut texts = vec![("subject".into(), subject.as_str(), false), ("body".into(), text.as_str(), true)];
+            texts.extend(html.as_deref().map(|html| ("html".into(), html, true)));
+            texts
+        }
+        Body::WhatsAppTemplate { parameters, .. } => {
+            parameters.iter().map(|p| (format!("parameters.{}", p.slot.key()), p.value.as_str(), false)).collect()
+        }
+    };
+    let check = |(field, text, may_unsubscribe): (String, &str, bool)| {
+        let error = |code, message: String| Some(FieldError::new(format!("messages[{index}].{field}"), code, message));
+        match Template::parse(text) {
+            Err(problem) => error("variable", problem.to_string()),
+            Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {
+                error("variable", "only the text of an email may hold {{unsubscribe_url}}".into())
+            }
+            Ok(_) => None,
+        }
+    };
+    texts.into_iter().filter_map(check).collect()
+}

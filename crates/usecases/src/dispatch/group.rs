@@ -1,0 +1,175 @@
+//! One group of calls: mark, gate 2, calls, record. In this order, whatever happens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use channels::{Outcome, Outgoing, Sender};
+use domain::content::{RenderError, Rendered};
+use domain::variables::Variable;
+use domain::{FailureCode, Reason, SkipCode, Timestamp};
+use futures_util::future::join_all;
+use store::parcel::Held;
+use store::row::{Change, Row};
+
+use super::outcome::change_of;
+use super::sender::Line;
+use super::{Connect, Dispatch, Work, record};
+use crate::Error;
+
+/// Gate 2 is read at most this long before a call (P4), less what the calls need to start.
+const GATE_HOLDS: Duration = Duration::from_millis(900);
+/// How far back gate 2 reads before gate 1 looked: the most by which the clocks of two functions may differ, and what an index may lag.
+const GATE_MARGIN: Duration = Duration::from_secs(60);
+
+/// What became of a group.
+pub(super) enum Sent {
+    /// Its rows, as they are now.
+    Done(Vec<Row>),
+    /// The claim was lost before the calls began.
+    Lost,
+}
+
+/// A row and what it says, or why it cannot be said.
+struct Letter {
+    row: Row,
+    rendered: Result<Rendered, Reason>,
+    unsubscribe_url: Option<String>,
+}
+
+pub(super) async fn send<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &mut Work<'_>,
+    line: &mut Line<C::Sender>,
+    rows: Vec<Row>,
+) -> Result<Sent, Error> {
+    let letters: Vec<Letter> = rows.into_iter().map(|row| letter(deps, work, row)).collect();
+    let Some(last) = letters.last() else { return Ok(Sent::Done(Vec::new())) };
+    let (org, send) = (work.action.org_id.clone(), work.action.id.ulid());
+    let before = work.parcel.mark;
+    let mark = last.row.id.slot + 1;
+    let now = deps.clock.now();
+    if deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now).await? == Held::Lost {
+        return Ok(Sent::Lost);
+    }
+    work.parcel.mark = mark;
+    work.parcel.claim.iter_mut().for_each(|claim| claim.until = now + store::parcel::CLAIM);
+
+    // After the mark, so that nothing slow stands between the gate and the calls.
+    let gate_read_at = deps.clock.now();
+    let gate = match deps.store.opt_outs_since(&org, work.parcel.gate1_at - GATE_MARGIN).await {
+        Ok(gate) => gate,
+        Err(error) => {
+            // No call has begun: without its mark the group is not unknown but simply not sent.
+            deps.store.move_mark(&org, send, work.parcel, &work.holder, before, deps.clock.now()).await?;
+            return Err(error.into());
+        }
+    };
+    let calls = letters.into_iter().map(|letter| async {
+        let skip = letter.row.address.as_ref().is_some_and(|address| {
+            gate.has_opted_out(C::CHANNEL, &letter.row.member_id, &deps.store.address_hash(&org, address))
+        });
+        (call(deps, line, &org, &letter, skip, gate_read_at).await, letter.row)
+    });
+    let results = join_all(calls).await;
+
+    let at = deps.clock.now();
+    let mut changes = Vec::new();
+    let mut changed = Vec::new();
+    for (result, mut row) in results {
+        if let Called::Answered { outcome, .. } = &result {
+            line.learn(deps, &org, outcome, &row, at).await?;
+        }
+        let change = result.into_change(&row, at);
+        apply(&mut row, &change);
+        changes.push((row.id, change));
+        changed.push(row);
+    }
+    record(deps, work, &changes).await?;
+    Ok(Sent::Done(changed))
+}
+
+/// What became of one row.
+enum Called {
+    /// The provider was called.
+    Answered { outcome: Outcome, tried_at: Timestamp },
+    /// It was not.
+    Ended(Reason),
+}
+
+impl Called {
+    fn into_change(self, row: &Row, at: Timestamp) -> Change {
+        match self {
+            Self::Answered { outcome, tried_at } => change_of(outcome, row, tried_at, at),
+            Self::Ended(reason) => {
+                Change::Ended { reason, detail: None, provider_code: None, attempts: row.attempts, at }
+            }
+        }
+    }
+}
+
+async fn call<C: Connect>(
+    deps: &Dispatch<C>,
+    line: &Line<C::Sender>,
+    org: &domain::OrgId,
+    letter: &Letter,
+    skip: bool,
+    gate_read_at: Timestamp,
+) -> Called {
+    let (Some(to), false) = (&letter.row.address, skip) else {
+        return Called::Ended(Reason::Skipped(SkipCode::OptedOut));
+    };
+    let content = match &letter.rendered {
+        Ok(content) => content,
+        Err(reason) => return Called::Ended(*reason),
+    };
+    let tried_at = deps.clock.now();
+    if tried_at.since(gate_read_at) > GATE_HOLDS {
+        // Too long ago to vouch for: the row goes back for the next pass, uncalled.
+        return Called::Answered { outcome: stale_gate(), tried_at };
+    }
+    let outgoing = Outgoing {
+        message_id: letter.row.id,
+        org_id: org,
+        to,
+        content,
+        unsubscribe_url: letter.unsubscribe_url.as_deref(),
+    };
+    Called::Answered { outcome: line.sender.send(&outgoing).await, tried_at }
+}
+
+fn stale_gate() -> Outcome {
+    let text = "the check for opt-outs took too long".to_owned();
+    Outcome::Retry { after: None, slow_down: true, problem: channels::Problem { code: None, text } }
+}
+
+/// Writes the message for its recipient. It was written once at gate 1, so a failure here is one of ours.
+fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
+    let unsubscribe_url = row.address.as_ref().and_then(|address| {
+        let hash = deps.store.address_hash(&work.action.org_id, address);
+        deps.connect.unsubscribe_url(&work.action.org_id, &hash)
+    });
+    let mut values: BTreeMap<Variable, String> = row.values.clone();
+    values.extend(unsubscribe_url.clone().map(|url| (Variable::UnsubscribeUrl, url)));
+    let rendered = work.content.body.render(&values).map_err(|error| match error {
+        RenderError::Missing(_) => Reason::Failed(FailureCode::MissingVariable),
+        RenderError::Body(_) => Reason::Failed(FailureCode::InternalError),
+    });
+    Letter { row, rendered, unsubscribe_url }
+}
+
+/// What the change makes of our copy of the row, as far as the rest of the pass depends on it.
+fn apply(row: &mut Row, change: &Change) {
+    use domain::MessageStatus::{Failed, Sending, Sent, Skipped};
+    match change {
+        Change::Accepted { .. } => row.status = Sent,
+        Change::Unknown { .. } => row.status = Sending,
+        Change::TryAgain { pass, next_attempt_at, attempts, .. } => {
+            row.pass = *pass;
+            row.attempts = *attempts;
+            row.next_attempt_at = Some(*next_attempt_at);
+        }
+        Change::Ended { reason: Reason::Failed(_), .. } => row.status = Failed,
+        Change::Ended { reason: Reason::Skipped(_), .. } => row.status = Skipped,
+        Change::Unconfirmed { .. } | Change::Receipt { .. } => {}
+    }
+}

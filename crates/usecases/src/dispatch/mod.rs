@@ -1,0 +1,273 @@
+//! What `dispatch-whatsapp`, `dispatch-sms` and `dispatch-email` have in common: a parcel is claimed, its mark moved, its rows handed to
+//! the provider in groups of at most 20, and what became of each recorded. See `infra/decisions/0001`.
+
+mod group;
+mod outcome;
+mod sender;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use channels::Sender;
+use domain::content::Content;
+use domain::{BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp};
+use queue::Queue;
+use store::Store;
+use store::action::Action;
+use store::parcel::{Claimed, Held, Parcel, Release};
+use store::row::{Change, Row, Unknown};
+use wire::queue::DispatchJob;
+
+use crate::secrets::SecretSource;
+use crate::{Error, Notes};
+
+pub use sender::{Connect, Email, Sms, WhatsApp};
+
+/// Calls that one move of the mark covers: the most that a crash can make unknown.
+pub const GROUP: usize = 20;
+/// What recording a group's outcomes may take, kept free at the end of a claim and of a function's time.
+const RECORDING: Duration = Duration::from_secs(5);
+/// Claims that may die without the mark having moved before a parcel is given up.
+const MAX_DEATHS: u32 = 5;
+/// How long a sender that was refused as a whole is left alone before one message tries it again.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+
+/// What a dispatcher needs.
+pub struct Dispatch<C> {
+    /// The database.
+    pub store: Store,
+    /// The channel's own queue, for what is left over.
+    pub queue: Queue<DispatchJob>,
+    /// Credentials.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Claim holders.
+    pub ids: Arc<dyn Ids>,
+    /// Promises of changes.
+    pub notes: Notes,
+    /// The way to the provider.
+    pub connect: C,
+}
+
+/// A claimed parcel being worked on.
+struct Work<'a> {
+    action: &'a Action,
+    content: &'a Content,
+    parcel: &'a mut Parcel,
+    holder: String,
+}
+
+/// Why the loop over the groups ended.
+enum Stop {
+    /// No row of this pass is left.
+    Through,
+    /// Time ran out with rows left.
+    OutOfTime,
+    /// The claim was lost.
+    Lost,
+    /// The sender was refused as a whole: nothing of it can be sent for now.
+    SenderRefused,
+}
+
+/// Does one job until it is done or `deadline` nears.
+///
+/// # Errors
+/// If a service gives no answer. The claim is then left to expire, so that whoever takes it over treats what may have been called as unknown.
+pub async fn dispatch<C: Connect>(deps: &Dispatch<C>, job: DispatchJob, deadline: Timestamp) -> Result<(), Error> {
+    let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel } = job;
+    if channel != C::CHANNEL {
+        return Err(Error::Missing("a parcel of this channel"));
+    }
+    let holder = format!("{:032x}", deps.ids.random());
+    let now = deps.clock.now();
+    let claimed = deps.store.claim_parcel(&org_id, bulk_action_id.ulid(), chunk, channel, &holder, now).await?;
+    let (mut parcel, abandoned) = match claimed {
+        Claimed::Won { parcel, abandoned } => (parcel, abandoned),
+        // Reconcile drives the parcel again if that claim dies or when it is due.
+        Claimed::Held { .. } | Claimed::NotDue { .. } | Claimed::Done => return Ok(()),
+        Claimed::Missing => {
+            tracing::warn!(bulk_action_id = %bulk_action_id, chunk, "a job names a parcel that does not exist");
+            return Ok(());
+        }
+    };
+    let action = deps.store.action(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the action"))?;
+    let content = deps.store.content(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the content"))?;
+    let content = content.message(channel).ok_or(Error::Missing("the channel's content"))?;
+    let mut work = Work { action: &action, content, parcel: &mut parcel, holder };
+
+    let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
+    let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.channel == channel).collect();
+    if abandoned {
+        settle_abandoned(deps, &work, &mut rows).await?;
+    }
+    if let Some(reason) = no_longer_wanted(&action, work.parcel, deps.clock.now()) {
+        end_all(deps, &work, &mut rows, reason).await?;
+    }
+    let stop = send_all(deps, &mut work, &mut rows, deadline).await?;
+    release(deps, &work, &rows, stop).await
+}
+
+/// Rows of this pass below the mark that are still `queued` after a claim that was not given back: the provider may have been called.
+async fn settle_abandoned<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, rows: &mut [Row]) -> Result<(), Error> {
+    let now = deps.clock.now();
+    let mut changes = Vec::new();
+    for row in rows.iter_mut() {
+        if waits(row, work.parcel.pass) && row.id.slot < work.parcel.mark {
+            row.status = MessageStatus::Sending;
+            changes.push((
+                row.id,
+                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at: now },
+            ));
+        }
+    }
+    if !changes.is_empty() {
+        tracing::warn!(
+            bulk_action_id = %work.action.id, chunk = work.parcel.chunk, messages = changes.len(),
+            "a dispatcher stopped: its calls without a recorded outcome are unknown"
+        );
+    }
+    record(deps, work, &changes).await
+}
+
+/// Why nothing of the parcel may be sent any more, if so.
+fn no_longer_wanted(action: &Action, parcel: &Parcel, now: Timestamp) -> Option<FailureCode> {
+    match action.status {
+        BulkActionStatus::Failed | BulkActionStatus::Cancelled if action.failure_reason.is_some() => {
+            Some(FailureCode::InternalError)
+        }
+        _ if now >= action.expires_at => Some(FailureCode::Expired),
+        _ if parcel.deaths > MAX_DEATHS => Some(FailureCode::InternalError),
+        _ => None,
+    }
+}
+
+async fn end_all<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    rows: &mut [Row],
+    code: FailureCode,
+) -> Result<(), Error> {
+    let at = deps.clock.now();
+    let mut changes = Vec::new();
+    for row in rows.iter_mut().filter(|row| row.status == MessageStatus::Queued) {
+        row.status = MessageStatus::Failed;
+        let (reason, attempts) = (Reason::Failed(code), row.attempts);
+        changes.push((row.id, Change::Ended { reason, detail: None, provider_code: None, attempts, at }));
+    }
+    record(deps, work, &changes).await
+}
+
+/// Whether a row waits for its call in `pass`.
+fn waits(row: &Row, pass: u32) -> bool {
+    row.status == MessageStatus::Queued && row.pass == pass
+}
+
+async fn send_all<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &mut Work<'_>,
+    rows: &mut [Row],
+    deadline: Timestamp,
+) -> Result<Stop, Error> {
+    let pass = work.parcel.pass;
+    let mut left: Vec<usize> =
+        (0..rows.len()).filter(|i| rows.get(*i).is_some_and(|row| waits(row, pass))).collect();
+    if left.is_empty() {
+        return Ok(Stop::Through);
+    }
+    let org = &work.action.org_id;
+    let Some(mut line) = sender::open(deps, org).await? else {
+        let mut refused = take(rows, &left);
+        end_all(deps, work, &mut refused, FailureCode::ChannelNotConfigured).await?;
+        for (index, row) in left.into_iter().zip(refused) {
+            if let Some(place) = rows.get_mut(index) {
+                *place = row;
+            }
+        }
+        return Ok(Stop::Through);
+    };
+    while !left.is_empty() {
+        if line.resting(deps.clock.now()) {
+            return Ok(Stop::SenderRefused);
+        }
+        // A call's time-out and the record of the group must fit into the claim and into the function's time.
+        let until = deps.clock.now() + line.sender.timeout() + RECORDING;
+        if until > deadline || work.parcel.claim.as_ref().is_none_or(|claim| until > claim.until) {
+            return Ok(Stop::OutOfTime);
+        }
+        let size = line.group_size().min(left.len());
+        let indexes: Vec<usize> = left.drain(..size).collect();
+        let group = take(rows, &indexes);
+        match group::send(deps, work, &mut line, group).await? {
+            group::Sent::Lost => return Ok(Stop::Lost),
+            group::Sent::Done(changed) => {
+                for (index, row) in indexes.into_iter().zip(changed) {
+                    if let Some(place) = rows.get_mut(index) {
+                        *place = row;
+                    }
+                }
+            }
+        }
+    }
+    Ok(Stop::Through)
+}
+
+fn take(rows: &[Row], indexes: &[usize]) -> Vec<Row> {
+    indexes.iter().filter_map(|index| rows.get(*index).cloned()).collect()
+}
+
+/// Records changes of the parcel's rows, after promising them to the counts.
+async fn record<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    changes: &[(domain::MessageId, Change)],
+) -> Result<(), Error> {
+    let Some((first, _)) = changes.first() else { return Ok(()) };
+    let org = &work.action.org_id;
+    deps.notes.promise(&deps.store, deps.clock.as_ref(), org, *first).await?;
+    Ok(deps.store.record(org, changes).await?)
+}
+
+/// Gives the parcel back, and puts what is left on the queue again.
+async fn release<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, rows: &[Row], stop: Stop) -> Result<(), Error> {
+    let now = deps.clock.now();
+    let pass = work.parcel.pass;
+    let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
+    let release = match (stop, refused) {
+        (Stop::Lost, _) => return Ok(()),
+        (Stop::OutOfTime, _) => Release::Later(now),
+        (Stop::SenderRefused, _) if rows.iter().any(|row| waits(row, pass)) => Release::Later(now + PROBE_AFTER),
+        (Stop::Through | Stop::SenderRefused, Some(at)) => Release::NextPass(at.max(now)),
+        (Stop::Through | Stop::SenderRefused, None) => Release::Done,
+    };
+    let (org, id) = (&work.action.org_id, work.action.id);
+    let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
+    match release {
+        Release::Later(at) | Release::NextPass(at) if held == Held::Yes => drive(deps, org, id, work.parcel, at, now).await,
+        Release::Later(_) | Release::NextPass(_) | Release::Done => Ok(()),
+    }
+}
+
+/// What is due later than SQS can delay is left to reconcile.
+async fn drive<C: Connect>(
+    deps: &Dispatch<C>,
+    org: &OrgId,
+    id: BulkActionId,
+    parcel: &Parcel,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    // SQS delays by whole seconds: rounding down would bring the message before the parcel is due.
+    let delay = Duration::from_secs(at.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    if delay > queue::MAX_DELAY {
+        return Ok(());
+    }
+    let (chunk, channel) = (parcel.chunk, parcel.channel);
+    let job = DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk, channel };
+    Ok(deps.queue.send(&[job], delay).await?)
+}
+
+/// The channel of a dispatcher, for logs.
+pub fn channel_of<C: Connect>() -> Channel {
+    C::CHANNEL
+}

@@ -1,0 +1,179 @@
+//! The way to a provider: credentials, the sender's state, and what its answers say about the sender as a whole.
+
+use channels::ses::{SesConfig, SesSender};
+use channels::twilio::{TwilioConfig, TwilioSender};
+use channels::whatsapp::{WhatsAppConfig, WhatsAppSender};
+use channels::{Outcome, Secret, Sender};
+use domain::opt_out::Source;
+use domain::settings::{ChannelSettings, ChannelStatus};
+use domain::{Channel, OrgId, Timestamp};
+use serde_json::Value;
+use store::directory::{AddressHash, UnsubscribeTokens};
+use store::row::Row;
+
+use super::{Dispatch, GROUP, PROBE_AFTER};
+use crate::Error;
+use crate::secrets::{SecretError, field};
+
+/// A way to one channel's provider.
+pub trait Connect: Send + Sync {
+    /// The channel.
+    const CHANNEL: Channel;
+    /// The adapter.
+    type Sender: Sender;
+
+    /// A sender of an organisation with its credentials.
+    ///
+    /// # Errors
+    /// If the secret lacks a field.
+    fn connect(&self, org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<Self::Sender, SecretError>;
+
+    /// Where the owner of an address can opt out, on channels whose messages carry that.
+    fn unsubscribe_url(&self, _org: &OrgId, _address: &AddressHash) -> Option<String> {
+        None
+    }
+}
+
+/// SMS through Twilio.
+pub struct Sms {
+    /// The HTTP client.
+    pub http: channels::HttpClient,
+    /// Twilio's host.
+    pub base_url: String,
+    /// Our own, for callbacks.
+    pub public_base_url: String,
+}
+
+impl Connect for Sms {
+    const CHANNEL: Channel = Channel::Sms;
+    type Sender = TwilioSender;
+
+    fn connect(&self, org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<TwilioSender, SecretError> {
+        let config = TwilioConfig {
+            base_url: self.base_url.clone(),
+            account_sid: field(secret, "account_sid")?.to_owned(),
+            auth_token: Secret::new(field(secret, "auth_token")?),
+            sender: settings.sender.clone(),
+            status_callback: format!("{}/webhooks/twilio/{org}/status", self.public_base_url),
+        };
+        Ok(TwilioSender::new(self.http.clone(), config))
+    }
+}
+
+/// WhatsApp through Meta's Cloud API.
+pub struct WhatsApp {
+    /// The HTTP client.
+    pub http: channels::HttpClient,
+    /// Meta's host.
+    pub base_url: String,
+    /// The version of the Graph API, e.g. `v25.0`.
+    pub api_version: String,
+}
+
+impl Connect for WhatsApp {
+    const CHANNEL: Channel = Channel::WhatsApp;
+    type Sender = WhatsAppSender;
+
+    fn connect(&self, _org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<WhatsAppSender, SecretError> {
+        let config = WhatsAppConfig {
+            base_url: self.base_url.clone(),
+            api_version: self.api_version.clone(),
+            access_token: Secret::new(field(secret, "access_token")?),
+            phone_number_id: settings.sender.clone(),
+        };
+        Ok(WhatsAppSender::new(self.http.clone(), config))
+    }
+}
+
+/// Email through Amazon SES.
+pub struct Email {
+    /// The SES client, with its own retries off.
+    pub client: aws_sdk_ses::Client,
+    /// The configuration set that makes SES report what happens.
+    pub configuration_set: Option<String>,
+    /// Makes the links with which recipients opt out.
+    pub tokens: UnsubscribeTokens,
+    /// Our own host, for those links.
+    pub public_base_url: String,
+}
+
+impl Connect for Email {
+    const CHANNEL: Channel = Channel::Email;
+    type Sender = SesSender;
+
+    fn connect(&self, _org: &OrgId, settings: &ChannelSettings, _secret: &Value) -> Result<SesSender, SecretError> {
+        let config = SesConfig {
+            from: settings.sender.clone(),
+            reply_to: settings.reply_to.clone(),
+            configuration_set: self.configuration_set.clone(),
+        };
+        Ok(SesSender::new(self.client.clone(), config))
+    }
+
+    fn unsubscribe_url(&self, org: &OrgId, address: &AddressHash) -> Option<String> {
+        let token = self.tokens.make(org, Channel::Email, address);
+        Some(format!("{}/unsubscribe/{token}", self.public_base_url))
+    }
+}
+
+/// An open way to the provider, with what is known of the sender's state.
+pub(super) struct Line<S> {
+    pub(super) sender: S,
+    paused_at: Option<Timestamp>,
+}
+
+/// `None` if the organisation no longer has the channel.
+pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<Option<Line<C::Sender>>, Error> {
+    let channels = deps.store.channels(org).await?;
+    let Some(settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
+        return Ok(None);
+    };
+    let secret = match &settings.secret_ref {
+        Some(name) => deps.secrets.secret(org, name).await?,
+        None => Value::Null,
+    };
+    let sender = deps.connect.connect(org, &settings, &secret)?;
+    let paused_at = (settings.status == ChannelStatus::Paused).then_some(settings.status_at).flatten();
+    Ok(Some(Line { sender, paused_at }))
+}
+
+impl<S: Sender> Line<S> {
+    /// Whether the sender was refused as a whole so recently that nothing is tried.
+    pub(super) fn resting(&self, now: Timestamp) -> bool {
+        self.paused_at.is_some_and(|at| now < at + PROBE_AFTER)
+    }
+
+    /// A paused sender is tried with a single message.
+    pub(super) fn group_size(&self) -> usize {
+        if self.paused_at.is_some() { 1 } else { GROUP }
+    }
+
+    /// Draws conclusions from one answer about the sender and the address.
+    pub(super) async fn learn<C: Connect<Sender = S>>(
+        &mut self,
+        deps: &Dispatch<C>,
+        org: &OrgId,
+        outcome: &Outcome,
+        row: &Row,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        match outcome {
+            Outcome::SenderRefused { reason, .. } => {
+                self.paused_at = Some(at);
+                deps.store.pause_channel(org, C::CHANNEL, &reason.to_string(), at).await?;
+            }
+            Outcome::Accepted { .. } if self.paused_at.is_some() => {
+                self.paused_at = None;
+                deps.store.resume_channel(org, C::CHANNEL, at).await?;
+            }
+            Outcome::OptedOut { .. } => {
+                if let Some(address) = &row.address {
+                    let hash = deps.store.address_hash(org, address);
+                    deps.store.opt_out_address(org, C::CHANNEL, &hash, Source::Provider, at, at).await?;
+                }
+            }
+            Outcome::Accepted { .. } | Outcome::Retry { .. } | Outcome::Unknown { .. } | Outcome::Refused { .. } => {}
+        }
+        Ok(())
+    }
+}

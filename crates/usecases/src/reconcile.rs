@@ -1,0 +1,195 @@
+//! `reconcile`, every minute: looks at every action that is due, counts, settles, and drives what was lost again through the normal path.
+//! It takes no input and sends nothing to a provider. Running it twice, also at the same time, changes nothing more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, OrgId, Timestamp};
+use futures_util::{StreamExt, stream};
+use queue::Queue;
+use store::Store;
+use store::action::{Action, FAN_OUT_PATIENCE, Saved};
+use store::parcel::Parcel;
+use wire::queue::{DispatchJob, SendMessageJob};
+
+use crate::Error;
+use crate::recount::recount;
+use crate::send_message::DispatchQueues;
+
+/// Due actions that are read of each shard of the work index: more wait for the next tick.
+const PER_SHARD: i32 = 100;
+const CONCURRENT: usize = 8;
+/// How long a parcel may wait on its queue before its message is taken for lost. A message too many meets a claim.
+const PARCEL_PATIENCE: Duration = Duration::from_secs(120);
+/// Fan-outs that may come to nothing before the action is given up.
+const MAX_DRIVES: u32 = 5;
+const TRIES: u32 = 5;
+/// When to look again at an action of which nothing in particular is expected but which is not settled either.
+const NEXT_TICK: Duration = Duration::from_secs(60);
+
+/// What `reconcile` needs.
+pub struct Reconcile {
+    /// The database.
+    pub store: Store,
+    /// Where fan-outs are driven again.
+    pub send_message: Queue<SendMessageJob>,
+    /// Where parcels are driven again.
+    pub dispatch: DispatchQueues,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a run did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Actions looked at.
+    pub looked_at: usize,
+    /// Blocks and parcels put on their queues again: outside faults and deploys this is zero.
+    pub driven: usize,
+    /// Actions that could not be finished with; the next tick comes back to them.
+    pub failed: usize,
+}
+
+/// Looks at every due action until `deadline`.
+///
+/// # Errors
+/// If the work index cannot be read. A single action's trouble is reported, not returned: it must not hold up the others.
+pub async fn reconcile(deps: &Reconcile, deadline: Timestamp) -> Result<Report, Error> {
+    let due = deps.store.due_actions(deps.clock.now(), PER_SHARD).await?;
+    let results: Vec<Result<usize, Error>> = stream::iter(due)
+        .map(|(org, id)| async move {
+            if deps.clock.now() >= deadline { Ok(0) } else { look_at(deps, &org, id).await }
+        })
+        .buffer_unordered(CONCURRENT)
+        .inspect(|result| {
+            if let Err(error) = result {
+                tracing::error!(error = %telemetry::chain(error), "an action could not be reconciled");
+            }
+        })
+        .collect()
+        .await;
+    let mut report = Report { looked_at: results.len(), ..Report::default() };
+    for result in results {
+        match result {
+            Ok(driven) => report.driven += driven,
+            Err(_) => report.failed += 1,
+        }
+    }
+    Ok(report)
+}
+
+/// One action. Answers how much was driven again.
+async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usize, Error> {
+    let mut driven = 0;
+    for _ in 0..TRIES {
+        let Some(mut action) = deps.store.action(org, id).await? else { return Ok(driven) };
+        let now = deps.clock.now();
+        if action.due_at.is_none_or(|due| due > now) {
+            return Ok(driven);
+        }
+        let counted = recount(&deps.store, deps.clock.as_ref(), &action).await?;
+        let fan_out = drive_fan_out(deps, &mut action, now).await?;
+        let parcels = deps.store.parcels(org, id.ulid()).await?;
+        let (parcels_driven, parcel_due) = drive_parcels(deps, &action, &parcels, now).await?;
+        driven += fan_out + parcels_driven;
+        counted.apply(&mut action);
+        action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
+        if deps.store.save_action(&mut action).await? == Saved::Yes {
+            return Ok(driven);
+        }
+    }
+    // A busy action: its notes keep it due.
+    Ok(driven)
+}
+
+fn next_due(action: &Action, now: Timestamp, needs: [Option<Timestamp>; 2]) -> Option<Timestamp> {
+    let next = needs.into_iter().flatten().min();
+    match action.status {
+        BulkActionStatus::Queued | BulkActionStatus::Processing => {
+            let fan_out = action.fan_out_at + FAN_OUT_PATIENCE;
+            Some(next.map_or(fan_out, |next| next.min(fan_out)))
+        }
+        // It waits for something in particular: the end of a claim, of a note or of a receipt window.
+        BulkActionStatus::Delegated => Some(next.unwrap_or(now + NEXT_TICK)),
+        BulkActionStatus::Completed
+        | BulkActionStatus::Partial
+        | BulkActionStatus::Failed
+        | BulkActionStatus::Cancelled => next,
+    }
+}
+
+/// Puts blocks that should have been written by now on the queue again, or gives the action up.
+async fn drive_fan_out(deps: &Reconcile, action: &mut Action, now: Timestamp) -> Result<usize, Error> {
+    let writing = matches!(action.status, BulkActionStatus::Queued | BulkActionStatus::Processing);
+    if !writing || now < action.fan_out_at + FAN_OUT_PATIENCE {
+        return Ok(0);
+    }
+    let job = |block| SendMessageJob::V1 {
+        org_id: action.org_id.clone(),
+        bulk_action_id: action.id,
+        from_block: block,
+        to_block: block + 1,
+    };
+    let missing = (0..action.blocks()).filter(|block| !action.blocks_done.contains(block));
+    let jobs: Vec<SendMessageJob> = missing.map(job).collect();
+    if jobs.is_empty() {
+        // The worker that wrote the last block stopped before it could say so.
+        action.enter(BulkActionStatus::Delegated, now, "reconcile");
+        action.delegated_at = Some(now);
+        return Ok(0);
+    }
+    if action.drives >= MAX_DRIVES {
+        action.enter(BulkActionStatus::Failed, now, "reconcile");
+        action.failure_reason = Some(FailureCode::InternalError.to_string());
+        action.finished_at = Some(now);
+        tracing::error!(bulk_action_id = %action.id, "an action's rows could not be written");
+        return Ok(0);
+    }
+    deps.send_message.send(&jobs, Duration::ZERO).await?;
+    action.drives += 1;
+    action.fan_out_at = now;
+    tracing::warn!(bulk_action_id = %action.id, blocks = jobs.len(), "a fan-out was driven again");
+    Ok(jobs.len())
+}
+
+/// Puts parcels whose claim died or whose message was lost on their queues again. Answers how many, and when the next one may need it.
+async fn drive_parcels(
+    deps: &Reconcile,
+    action: &Action,
+    parcels: &[Parcel],
+    now: Timestamp,
+) -> Result<(usize, Option<Timestamp>), Error> {
+    let open = || parcels.iter().filter(|parcel| !parcel.done);
+    let lost: Vec<&Parcel> = open().filter(|parcel| drive_at(parcel) <= now).collect();
+    for channel in Channel::ALL {
+        let of_channel = || lost.iter().filter(|parcel| parcel.channel == channel);
+        let jobs: Vec<DispatchJob> = of_channel()
+            .map(|parcel| DispatchJob::V1 {
+                org_id: action.org_id.clone(),
+                bulk_action_id: action.id,
+                chunk: parcel.chunk,
+                channel,
+            })
+            .collect();
+        if jobs.is_empty() {
+            continue;
+        }
+        deps.dispatch.of(channel).send(&jobs, Duration::ZERO).await?;
+        tracing::warn!(bulk_action_id = %action.id, %channel, parcels = jobs.len(), "parcels were driven again");
+        for parcel in of_channel() {
+            deps.store.parcel_driven(&action.org_id, action.id.ulid(), parcel, now).await?;
+        }
+    }
+    let next = open().map(|parcel| if drive_at(parcel) <= now { now + PARCEL_PATIENCE } else { drive_at(parcel) }).min();
+    Ok((lost.len(), next))
+}
+
+/// When a parcel must be driven again unless somebody works on it before.
+fn drive_at(parcel: &Parcel) -> Timestamp {
+    match &parcel.claim {
+        // Its worker has until then; if it was driven after that already, that message has its time too.
+        Some(claim) if parcel.driven_at < claim.until => claim.until,
+        Some(_) => parcel.driven_at + PARCEL_PATIENCE,
+        None => parcel.due_at.max(parcel.driven_at + PARCEL_PATIENCE),
+    }
+}
