@@ -17,7 +17,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// No answer that we understand is longer, in bytes.
 const MAX_ANSWER: usize = 256 * 1024;
 /// The longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The client for all providers, to be made once per process: it keeps connections open.
 ///

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use simulators::Simulators;
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use engine::{Engine, EngineOptions};
+use simulators::Simulators;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{

@@ -27,11 +27,11 @@ mod tests {
     async fn the_connection_is_closed_at_once_without_a_byte() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new().nest("/sim", Router::new().route("/", post(|| async { lost_answer() })));
+        let app = Router::new().nest("/sim", Router::new().route("/lost", post(|| async { lost_answer() })));
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
 
         let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
-        let request = b"POST /sim/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nhi";
+        let request = b"POST /sim/lost HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nhi";
         connection.write_all(request).await.unwrap();
         let mut answer = Vec::new();
         let read = tokio::time::timeout(Duration::from_secs(5), connection.read_to_end(&mut answer)).await;

@@ -50,6 +50,22 @@ pub struct Report {
     pub failed: usize,
 }
 
+/// One tick: reconciles and measures.
+///
+/// # Errors
+/// As [`reconcile`].
+pub async fn run(deps: &Reconcile, deadline: Timestamp) -> Result<(), Error> {
+    let report = reconcile(deps, deadline).await?;
+    for metric in [
+        telemetry::Metric::ReconcileHeartbeat,
+        telemetry::Metric::ReconcileDriven(report.driven),
+        telemetry::Metric::ReconcileFailed(report.failed),
+    ] {
+        telemetry::emit(deps.clock.as_ref(), metric);
+    }
+    Ok(())
+}
+
 /// Looks at every due action until `deadline`.
 ///
 /// # Errors

@@ -1,1 +1,32 @@
-fn main() {}
+//! `dispatch-whatsapp`: hands WhatsApp messages to Meta.
+
+mod config;
+
+use std::sync::Arc;
+
+use usecases::Notes;
+use usecases::dispatch::{Dispatch, WhatsApp, dispatch};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    lambda::init();
+    let config = config::Config::from_env()?;
+    let aws = lambda::Aws::load().await;
+    let secrets = aws.secrets()?;
+    let keys = secrets.keys().await?;
+    let connect = WhatsApp {
+        http: channels::http_client()?,
+        base_url: config.whatsapp_base_url,
+        api_version: config.whatsapp_api_version,
+    };
+    let deps = &Dispatch {
+        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        queue: aws.queue(config.queue_dispatch_whatsapp),
+        secrets,
+        clock: Arc::new(lambda::SystemClock),
+        ids: Arc::new(lambda::OsIds),
+        notes: Notes::default(),
+        connect,
+    };
+    lambda::run_sqs(|job, deadline| dispatch(deps, job, deadline)).await
+}

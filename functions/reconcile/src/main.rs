@@ -1,1 +1,27 @@
-fn main() {}
+//! `reconcile`: counts, settles, and drives what was lost again.
+
+mod config;
+
+use std::sync::Arc;
+
+use usecases::reconcile::{Reconcile, run};
+use usecases::send_message::DispatchQueues;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    lambda::init();
+    let config = config::Config::from_env()?;
+    let aws = lambda::Aws::load().await;
+    let keys = aws.secrets()?.keys().await?;
+    let deps = &Reconcile {
+        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        send_message: aws.queue(config.queue_send_message),
+        dispatch: DispatchQueues {
+            whatsapp: aws.queue(config.queue_dispatch_whatsapp),
+            sms: aws.queue(config.queue_dispatch_sms),
+            email: aws.queue(config.queue_dispatch_email),
+        },
+        clock: Arc::new(lambda::SystemClock),
+    };
+    lambda::run_schedule(|deadline| run(deps, deadline)).await
+}

@@ -13,7 +13,7 @@ use crate::http::not_reached;
 use crate::{Outcome, Problem, SenderProblem};
 
 /// The daily quota is a rolling 24 hours, so that a part of it comes back all the time.
-const DAILY_QUOTA_PAUSE: Duration = Duration::from_secs(60 * 60);
+const DAILY_QUOTA_PAUSE: Duration = Duration::from_hours(1);
 
 /// What a code is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,9 @@ fn unknown(text: &'static str) -> Outcome {
 /// Whether no connection came about, so that no byte of the request has left.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| (*error).source()).any(|error| {
-        error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
+        error
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(hyper_util::client::legacy::Error::is_connect)
     })
 }
 

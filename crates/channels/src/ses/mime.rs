@@ -58,9 +58,9 @@ pub(super) fn write(mail: &Mail<'_>) -> Result<Vec<u8>, Unwritable> {
             .header("List-Unsubscribe", URL::new(url))
             .header("List-Unsubscribe-Post", Raw::new("List-Unsubscribe=One-Click"));
     }
-    builder = builder.text_body(mail.text);
+    builder = builder.text_body(crlf(mail.text));
     if let Some(html) = mail.html {
-        builder = builder.html_body(html);
+        builder = builder.html_body(crlf(html));
     }
     let mut bytes = Vec::new();
     builder.serialize(&mut bytes);
@@ -78,6 +78,11 @@ fn one_line(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// The text with the line ends of RFC 2046, which hold inside base64 too.
+fn crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
 }
 
 /// Whether `text` can stand in a header between angle brackets and cannot end them.

@@ -20,7 +20,7 @@ use x509_parser::pem::parse_x509_pem;
 use x509_parser::time::ASN1Time;
 
 /// How far a message's time may be from ours, either way.
-const MAX_AGE: Duration = Duration::from_secs(60 * 60);
+const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Why a call is not taken for one from our topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -246,8 +246,9 @@ pub async fn confirm(
 ///
 /// `allowed_local_host` (`127.0.0.1:3000`) is for the local stack alone: over plain HTTP, the certificate of its own twin.
 pub fn cert_url_is_allowed(url: &str, allowed_local_host: Option<&str>) -> bool {
-    path_on_sns(url, allowed_local_host)
-        .is_some_and(|path| path.ends_with(".pem") && !path.contains(['?', '#']))
+    path_on_sns(url, allowed_local_host).is_some_and(|path| {
+        !path.contains(['?', '#']) && path.rsplit_once('.').is_some_and(|(_, end)| end == "pem")
+    })
 }
 
 /// Whether a subscription may be confirmed at `url`: HTTPS and a host of SNS, or the local twin.

@@ -70,24 +70,25 @@ struct Moment {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Bounce {
     timestamp: Option<String>,
-    bounce_type: String,
-    #[serde(default)]
-    bounce_sub_type: String,
-    #[serde(default)]
-    bounced_recipients: Vec<Recipient>,
+    #[serde(rename = "bounceType")]
+    kind: String,
+    #[serde(rename = "bounceSubType", default)]
+    sub_type: String,
+    #[serde(rename = "bouncedRecipients", default)]
+    recipients: Vec<Recipient>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Complaint {
     timestamp: Option<String>,
-    complaint_sub_type: Option<String>,
-    complaint_feedback_type: Option<String>,
-    #[serde(default)]
-    complained_recipients: Vec<Recipient>,
+    #[serde(rename = "complaintSubType")]
+    sub_type: Option<String>,
+    #[serde(rename = "complaintFeedbackType")]
+    feedback: Option<String>,
+    #[serde(rename = "complainedRecipients", default)]
+    recipients: Vec<Recipient>,
 }
 
 #[derive(Deserialize)]
@@ -161,16 +162,16 @@ fn meaning(record: Record) -> Result<Option<Meaning>, WebhookError> {
 /// Every bounce is final for its mail: SES tries a transient one for hours before it says so. Only a permanent one is about the address
 /// for good, whatever its sub-type: no such mailbox, or one on a suppression list.
 fn bounce(bounce: Bounce) -> Meaning {
-    let code = match (bounce.bounce_type.as_str(), bounce.bounce_sub_type.as_str()) {
+    let code = match (bounce.kind.as_str(), bounce.sub_type.as_str()) {
         ("Permanent", _) => FailureCode::Bounced,
         (_, "ContentRejected" | "AttachmentRejected") => FailureCode::CarrierBlocked,
         _ => FailureCode::Undeliverable,
     };
-    let status = bounce.bounced_recipients.iter().find_map(|recipient| recipient.status.clone());
-    let parts = [Some(bounce.bounce_type), Some(bounce.bounce_sub_type), status];
+    let status = bounce.recipients.iter().find_map(|recipient| recipient.status.clone());
+    let parts = [Some(bounce.kind), Some(bounce.sub_type), status];
     let provider_code: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let gone = code == FailureCode::Bounced;
-    let suppress = if gone { suppress(bounce.bounced_recipients, false) } else { Vec::new() };
+    let suppress = if gone { suppress(bounce.recipients, false) } else { Vec::new() };
     Meaning {
         report: Some(Report::Failed(code)),
         at: bounce.timestamp,
@@ -181,17 +182,17 @@ fn bounce(bounce: Bounce) -> Meaning {
 
 fn complaint(complaint: Complaint) -> Option<Meaning> {
     // The opposite: somebody took the mail out of the spam folder.
-    if complaint.complaint_feedback_type.as_deref() == Some("not-spam") {
+    if complaint.feedback.as_deref() == Some("not-spam") {
         return None;
     }
     // SES remembers an earlier complaint and did not send: there will be no delivery to complain about.
-    let suppressed = complaint.complaint_sub_type.as_deref() == Some("OnAccountSuppressionList");
+    let suppressed = complaint.sub_type.as_deref() == Some("OnAccountSuppressionList");
     let report = if suppressed { Report::OptedOut } else { Report::Complained };
     Some(Meaning {
         report: Some(report),
         at: complaint.timestamp,
-        provider_code: complaint.complaint_sub_type.or(complaint.complaint_feedback_type),
-        suppress: suppress(complaint.complained_recipients, true),
+        provider_code: complaint.sub_type.or(complaint.feedback),
+        suppress: suppress(complaint.recipients, true),
     })
 }
 

@@ -37,9 +37,8 @@ impl TwilioSender {
             .http
             .get(self.messages_url(&format!("/{provider_message_id}.json")))
             .basic_auth(&self.config.account_sid, Some(self.config.auth_token.expose()));
-        let answer = match exchange(request).await {
-            Ok(answer) => answer,
-            Err(_) => return Lookup::Failed(Problem::ours("The provider did not answer")),
+        let Ok(answer) = exchange(request).await else {
+            return Lookup::Failed(Problem::ours("The provider did not answer"));
         };
         match answer.json::<Message>() {
             Some(message) if answer.is_success() => {

@@ -4,6 +4,7 @@
 //! idempotency key, so an answer that was lost is resolved by that callback alone: the list of messages holds no callback URL, and a
 //! match by recipient, text and time would confuse members who share a phone.
 
+mod codes;
 mod errors;
 mod lookup;
 mod send;

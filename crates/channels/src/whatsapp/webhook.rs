@@ -205,18 +205,22 @@ impl Events {
 #[derive(Deserialize)]
 struct Status {
     id: String,
-    status: String,
+    #[serde(rename = "status")]
+    word: String,
     timestamp: Option<Value>,
     biz_opaque_callback_data: Option<String>,
     #[serde(default)]
-    errors: Vec<MetaError>,
+    errors: Vec<Value>,
 }
 
 /// The receipt in a status; `None` if the message is not ours or the status is none that we know.
 fn receipt(status: Status, received_at: Timestamp) -> Option<Receipt> {
     let message_id: MessageId = status.biz_opaque_callback_data?.parse().ok()?;
-    let error = status.errors.iter().find(|error| error.is_known()).or(status.errors.first());
-    let report = match status.status.as_str() {
+    // An error that cannot be read leaves the failure a failure.
+    let errors: Vec<MetaError> =
+        status.errors.into_iter().filter_map(|error| serde_json::from_value(error).ok()).collect();
+    let error = errors.iter().find(|error| error.is_known()).or(errors.first());
+    let report = match status.word.as_str() {
         "sent" => Report::Sent,
         "delivered" => Report::Delivered,
         // A voice message that was played has been read.

@@ -123,6 +123,7 @@ async fn read_request(stream: &mut TcpStream) {
     let mut buffer = [0; 4096];
     while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
         let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "the client hung up");
         bytes.extend_from_slice(&buffer[..read]);
     }
 }
@@ -133,7 +134,7 @@ pub(crate) async fn nobody() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// The crate's client, less patient.
-pub(crate) fn http() -> reqwest::Client {
+/// A client like the crate's, but less patient.
+pub(crate) fn impatient() -> reqwest::Client {
     reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap()
 }

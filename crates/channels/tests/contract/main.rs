@@ -1,5 +1,7 @@
 //! The providers' contracts: what we send and what we make of their answers and calls, held to samples, vectors and fakes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod fake;
 mod ses_events;
 mod ses_send;

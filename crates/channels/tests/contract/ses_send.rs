@@ -128,7 +128,7 @@ async fn a_mail_has_each_header_once_and_no_other_recipient() {
 
 #[tokio::test]
 async fn text_beyond_ascii_is_encoded_everywhere() {
-    let letter = mail("Café — 10:00", "Grüße, Jörg", Some("<p>Grüße, Jörg</p>"));
+    let letter = mail("Café — 10:00", "Grüße,\nJörg", Some("<p>Grüße,\r\nJörg</p>"));
     let (headers, body) = message(&request("Pfarre Ørs <news@example.com>", &letter).await);
     assert!(headers.iter().all(|line| line.is_ascii()) && body.is_ascii());
     assert!(header(&headers, "Subject")[0].starts_with("=?utf-8?"));
@@ -140,7 +140,7 @@ async fn text_beyond_ascii_is_encoded_everywhere() {
     let parts: Vec<_> = body.split(&format!("--{boundary}")).collect();
     assert_eq!(parts.len(), 4, "before, text, html, after");
     for (part, kind, text) in
-        [(parts[1], "text/plain", "Grüße, Jörg"), (parts[2], "text/html", "<p>Grüße, Jörg</p>")]
+        [(parts[1], "text/plain", "Grüße,\r\nJörg"), (parts[2], "text/html", "<p>Grüße,\r\nJörg</p>")]
     {
         let (head, content) = part.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Type: {kind}; charset=\"utf-8\"")), "{head}");

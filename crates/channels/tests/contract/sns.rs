@@ -4,6 +4,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use channels::http_client;
 use channels::ses::CertificateCache;
 use channels::ses::sns::{Envelope, Kind, SnsError, cert_url_is_allowed, confirm, subscribe_url_is_allowed};
 use domain::Timestamp;
@@ -11,7 +12,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fake::{self, Fake};
+use crate::fake::Fake;
 use crate::{fixture, fixtures};
 
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:MyTopic";
@@ -222,7 +223,7 @@ async fn version_2_is_verified_with_a_certificate_that_is_fetched_once() {
     let server = Fake::answering(200, &[], &twin.pem).await;
     let host = server.url.strip_prefix("http://").unwrap();
     let message = twin.notification(&format!("{}/sns.pem", server.url));
-    let cache = CertificateCache::new(fake::http(), Some(host.to_owned()));
+    let cache = CertificateCache::new(http_client().unwrap(), Some(host.to_owned()));
     for _ in 0..3 {
         assert_eq!(cache.verify(&envelope(&message), published()).await, Ok(()));
     }
@@ -230,7 +231,7 @@ async fn version_2_is_verified_with_a_certificate_that_is_fetched_once() {
     let mut downgraded = message.clone();
     downgraded["SignatureVersion"] = json!("1");
     assert_eq!(cache.verify(&envelope(&downgraded), published()).await, Err(SnsError::Signature));
-    let strict = CertificateCache::new(fake::http(), None);
+    let strict = CertificateCache::new(http_client().unwrap(), None);
     assert_eq!(strict.verify(&envelope(&message), published()).await, Err(SnsError::Url));
     assert_eq!(server.requests(), 1, "a URL that is not allowed is not fetched");
 }
@@ -242,7 +243,7 @@ async fn a_certificate_that_is_too_large_or_missing_verifies_nothing() {
         let server = Fake::answering(status, &[], &body).await;
         let host = server.url.strip_prefix("http://").unwrap().to_owned();
         let message = twin.notification(&format!("{}/sns.pem", server.url));
-        let cache = CertificateCache::new(fake::http(), Some(host));
+        let cache = CertificateCache::new(http_client().unwrap(), Some(host));
         let verdict = cache.verify(&envelope(&message), published()).await;
         assert_eq!(verdict, Err(SnsError::Certificate), "{status}");
     }
@@ -257,8 +258,8 @@ async fn a_subscription_is_confirmed_at_its_url() {
     let Kind::SubscriptionConfirmation(confirmation) = envelope(&message).kind else {
         panic!("a subscription")
     };
-    assert_eq!(confirm(&fake::http(), &confirmation, None).await, Err(SnsError::Url));
-    assert_eq!(confirm(&fake::http(), &confirmation, Some(host)).await, Ok(()));
+    assert_eq!(confirm(&http_client().unwrap(), &confirmation, None).await, Err(SnsError::Url));
+    assert_eq!(confirm(&http_client().unwrap(), &confirmation, Some(host)).await, Ok(()));
     assert_eq!(server.only_request().line, "GET /?Action=ConfirmSubscription&Token=t");
     let refusing = Fake::answering(403, &[], "").await;
     message["SubscribeURL"] = json!(format!("{}/", refusing.url));
@@ -266,5 +267,5 @@ async fn a_subscription_is_confirmed_at_its_url() {
         panic!("a subscription")
     };
     let host = refusing.url.strip_prefix("http://");
-    assert_eq!(confirm(&fake::http(), &confirmation, host).await, Err(SnsError::Confirmation));
+    assert_eq!(confirm(&http_client().unwrap(), &confirmation, host).await, Err(SnsError::Confirmation));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use channels::twilio::{Lookup, TwilioConfig, TwilioSender};
-use channels::{Outcome, Secret, Sender};
+use channels::{Outcome, Secret, Sender, http_client};
 use domain::content::Rendered;
 use domain::receipt::Report;
 
@@ -15,15 +15,19 @@ const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const SID: &str = "SMfedcba9876543210fedcba9876543210";
 
 fn sender(base_url: &str, sender: &str) -> TwilioSender {
+    sender_over(http_client().unwrap(), base_url, sender)
+}
+
+fn sender_over(http: reqwest::Client, base_url: &str, sender: &str) -> TwilioSender {
     let config = TwilioConfig {
         base_url: base_url.into(),
         account_sid: "AC0123456789abcdef0123456789abcdef".into(),
         auth_token: Secret::new("token"),
         sender: sender.into(),
         status_callback: "https://hooks.example.com/webhooks/twilio/st-ors/status".into(),
-        validity_period: Some(Duration::from_secs(14_400)),
+        validity_period: Some(Duration::from_hours(4)),
     };
-    TwilioSender::new(fake::http(), config)
+    TwilioSender::new(http, config)
 }
 
 fn letter() -> Letter {
@@ -150,7 +154,8 @@ async fn the_wait_that_twilio_asks_for_is_kept() {
 async fn a_request_that_may_have_arrived_is_unknown_and_is_made_once() {
     for mishap in [Mishap::Silence, Mishap::Closed, Mishap::BrokenOff] {
         let (url, connections) = unlucky(mishap).await;
-        assert_eq!(brief(&send(&url).await), "unknown", "{mishap:?}");
+        let outcome = sender_over(fake::impatient(), &url, SERVICE).send(&letter().outgoing()).await;
+        assert_eq!(brief(&outcome), "unknown", "{mishap:?}");
         assert_eq!(*connections.lock().unwrap(), 1, "{mishap:?}");
     }
 }
@@ -158,6 +163,14 @@ async fn a_request_that_may_have_arrived_is_unknown_and_is_made_once() {
 #[tokio::test]
 async fn a_request_that_reached_nobody_may_be_tried_again() {
     assert_eq!(brief(&send(&nobody().await).await), "retry");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Fake::answering(201, &[], &fixture("twilio/response.201.queued.json")).await;
+    let twilio = Fake::answering(307, &[("location", &elsewhere.url)], "").await;
+    assert_eq!(brief(&send(&twilio.url).await), "unknown");
+    assert_eq!((twilio.requests(), elsewhere.requests()), (1, 0), "the credentials stay where they belong");
 }
 
 #[tokio::test]

@@ -105,6 +105,24 @@ fn every_status_sample_is_read() {
 }
 
 #[test]
+fn a_failure_whose_error_cannot_be_read_is_still_a_failure() {
+    let status = |errors| {
+        format!(
+            r#"{{"object":"whatsapp_business_account","entry":[{{"changes":[{{"field":"messages","value":{{"metadata":
+            {{"phone_number_id":"1"}},"statuses":[{{"id":"w","status":"failed","biz_opaque_callback_data":"{MESSAGE_ID}",
+            "errors":{errors}}}]}}}}]}}]}}"#
+        )
+    };
+    for (errors, code) in [
+        (r#"[{"code":"new"}]"#, FailureCode::ProviderRejected),
+        ("[]", FailureCode::ProviderRejected),
+        (r#"[{"code":999999},{"code":131047}]"#, FailureCode::OutsideReplyWindow),
+    ] {
+        assert_eq!(read(&status(errors)).numbers[0].receipts[0].report, Report::Failed(code), "{errors}");
+    }
+}
+
+#[test]
 fn a_receipt_has_metas_id_and_metas_time() {
     let receipt = receipts("doc-sent.json", MESSAGE_ID).remove(0);
     assert_eq!(receipt.provider_message_id.as_deref(), Some(WAMID));

@@ -217,11 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn an_event_reads_as_what_the_runtime_crates_expect() {
-        let request = Request::post("/things/x").header("content-type", "text/csv").body(()).unwrap();
-        let event = event_of(request, "a,b", None);
-        assert_eq!(event["version"], "2.0");
-        assert_eq!(event["body"], "a,b");
-        assert!(event["requestContext"]["timeEpoch"].is_i64());
+    fn the_event_reads_as_the_type_that_functions_use() {
+        let request = Request::post("/things/x?q=1").header("content-type", "text/csv").body(()).unwrap();
+        let claims = json!({"sub": "u"});
+        let event = event_of(request, "a,b", claims.as_object());
+        let read: aws_lambda_events::apigw::ApiGatewayV2httpRequest = serde_json::from_value(event).unwrap();
+        assert_eq!(read.body.as_deref(), Some("a,b"));
+        assert_eq!(read.raw_path.as_deref(), Some("/things/x"));
+        assert_eq!(read.request_context.http.method.as_str(), "POST");
+        assert_eq!(read.request_context.authorizer.unwrap().jwt.unwrap().claims["sub"], "u");
+        assert_eq!(read.query_string_parameters.first("q"), Some("1"));
     }
 }

@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn the_event_reads_as_the_type_that_functions_use() {
+        let read: aws_lambda_events::sqs::SqsEvent =
+            serde_json::from_slice(&event(&messages(), "arn:aws:sqs:x:0:q")).unwrap();
+        assert_eq!(read.records.len(), 2);
+        assert_eq!(read.records[1].message_id.as_deref(), Some("b"));
+        assert_eq!(read.records[0].attributes["ApproximateReceiveCount"], "2");
+        assert_eq!(read.records[0].message_attributes["kind"].string_value.as_deref(), Some("x"));
+    }
+
+    #[test]
     fn an_empty_answer_is_success_of_all() {
         for answer in ["null", "{}", "{\"batchItemFailures\":null}", "{\"batchItemFailures\":[]}"] {
             assert_eq!(verdict(answer), all_but(&[]), "{answer}");

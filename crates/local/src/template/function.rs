@@ -80,6 +80,7 @@ const KNOWN: &[&str] = &[
     "DeploymentPreference",
     "Description",
     "EphemeralStorage",
+    "EventInvokeConfig",
     "Handler",
     "LoggingConfig",
     "PermissionsBoundary",

@@ -7,7 +7,7 @@ use domain::{BulkActionId, BulkActionStatus, Channel, MemberId, Routing, Templat
 use serde::Serialize;
 use serde_json::Value;
 
-use super::fields::{Field, Fields, Text, read};
+use super::fields::{Fields, Text, read};
 use super::problem::Problem;
 
 /// The most targets of one action.
@@ -97,7 +97,7 @@ impl CreateBulkAction {
 }
 
 fn targets(f: &Fields<'_>) -> Option<Targets> {
-    let ids = f.optional("target_ids").array(1..=MAX_TARGETS, Field::id);
+    let ids = f.optional("target_ids").array(1..=MAX_TARGETS, |id| id.id());
     let matching = f.optional("selection").object(|s| {
         s.required("all_matching").object(|m| {
             let unit_id = m.optional("unit_id").text(Text::line(64));

@@ -112,7 +112,6 @@ fn take_turns(
 #[cfg(test)]
 mod tests {
     use super::super::Store;
-    use super::*;
     use crate::sqs::attributes::Settings;
     use crate::sqs::message::accept;
 

@@ -64,7 +64,7 @@ async fn one_update_sets_adds_and_removes() {
         let updated = table
             .update(key("a", "1"))
             .update_expression(
-                "SET #at = if_not_exists(#at, :at), log = list_append(if_not_exists(log, :empty), :entry) \
+                "SET #at = if_not_exists(#at, :at), history = list_append(if_not_exists(history, :empty), :entry) \
                  ADD v :two REMOVE old",
             )
             .expression_attribute_names("#at", "at_ms")
@@ -80,7 +80,7 @@ async fn one_update_sets_adds_and_removes() {
             .unwrap();
         assert_eq!(updated["v"], n(3));
         assert_eq!(updated["at_ms"], n(99));
-        assert_eq!(updated["log"], AttributeValue::L(vec![s("sent")]));
+        assert_eq!(updated["history"], AttributeValue::L(vec![s("sent")]));
         assert!(!updated.contains_key("old"));
     })
     .await;

@@ -20,3 +20,8 @@ pub(crate) fn engine_name() -> String {
         Some(_) => variable("TIDINGS_ENGINE_NAME").unwrap_or_else(|| "ministack".to_owned()),
     }
 }
+
+/// Where the process that is to be killed keeps its data; `None` in any other process.
+pub(crate) fn crash_folder() -> Option<String> {
+    variable("TIDINGS_ENGINE_CRASH_FOLDER")
+}

@@ -6,7 +6,7 @@ mod environment;
 mod world;
 
 pub(crate) use clock::TestClock;
-pub(crate) use environment::engine_url;
+pub(crate) use environment::crash_folder;
 pub(crate) use world::{World, clients};
 
 use std::panic::{AssertUnwindSafe, resume_unwind};

@@ -1,0 +1,9 @@
+//! The parts of the local stack at work, each with the real thing on its other side.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
+mod functions;
+mod gateway;
+mod poll;
+mod support;
+mod template;

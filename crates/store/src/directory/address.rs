@@ -1,0 +1,96 @@
+//! Addresses: who has them, and what they are opted out of.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::opt_out::{AddressHash, OptOuts};
+use domain::{MemberId, OrgId};
+
+use super::read::{Consistency, corrupt, key};
+use super::transaction::Write;
+use crate::item::{Item, Reader, Writer, json, n, s};
+use crate::{Result, Store, keys};
+
+/// An address that some member has or had, or that has been opted out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressRecord {
+    /// The members who have it.
+    pub members: BTreeSet<MemberId>,
+    /// What it is opted out of.
+    pub opt_outs: OptOuts,
+    /// Counts the writes of this item; 0 if there is none.
+    pub(super) version: u64,
+    /// The version whose copies may not have reached all members.
+    pub(super) copying: Option<u64>,
+}
+
+impl AddressRecord {
+    pub(super) fn key(org: &OrgId, hash: &AddressHash) -> Item {
+        key(&keys::address(org, hash.as_str()), keys::ADDRESS)
+    }
+
+    /// The write that makes this the record, if it still has the version `seen`. An address that nobody has and that has
+    /// no opt-outs leaves no item.
+    pub(super) fn write(&self, org: &OrgId, hash: &AddressHash, seen: u64) -> Write {
+        if self.members.is_empty() && self.opt_outs.is_empty() {
+            return Write::delete(Self::key(org, hash)).when_version(seen);
+        }
+        let members = self.members.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let item = Writer::default()
+            .set("pk", s(keys::address(org, hash.as_str())))
+            .set("sk", s(keys::ADDRESS))
+            .maybe("members", (!members.is_empty()).then_some(AttributeValue::Ss(members)))
+            .set("opt_outs", json(&self.opt_outs))
+            .set("version", n(self.version))
+            .maybe("copying", self.copying.map(n))
+            .done();
+        Write::put(item).when_version(seen)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        let members = match item.get("members") {
+            None => Some(BTreeSet::new()),
+            Some(AttributeValue::Ss(ids)) => ids.iter().map(|id| id.parse().ok()).collect(),
+            Some(_) => None,
+        };
+        Ok(Self {
+            members: members.ok_or_else(|| corrupt(item, "members"))?,
+            opt_outs: read.json("opt_outs")?,
+            version: read.number("version")?,
+            copying: read.number_opt("copying")?,
+        })
+    }
+}
+
+impl Store {
+    /// What is known of an address, read strongly; an address that nobody has or has had is an empty record.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn address(&self, org: &OrgId, hash: &AddressHash) -> Result<AddressRecord> {
+        let item = self.directory_item(&keys::address(org, hash.as_str()), keys::ADDRESS).await?;
+        item.as_ref().map_or_else(|| Ok(AddressRecord::default()), AddressRecord::from_item)
+    }
+
+    /// Those of `hashes` of which something is known.
+    pub(super) async fn addresses(
+        &self,
+        org: &OrgId,
+        hashes: impl IntoIterator<Item = &AddressHash>,
+        consistency: Consistency,
+    ) -> Result<HashMap<AddressHash, AddressRecord>> {
+        let by_pk: HashMap<String, AddressHash> =
+            hashes.into_iter().map(|hash| (keys::address(org, hash.as_str()), hash.clone())).collect();
+        let asked = by_pk.keys().map(|pk| (pk.clone(), keys::ADDRESS.to_owned())).collect();
+        let items = self.directory_items(asked, consistency).await?;
+        items
+            .iter()
+            .map(|item| {
+                let read = Reader(item);
+                let hash = read.parsed("pk", |pk| by_pk.get(pk).cloned())?;
+                Ok((hash, AddressRecord::from_item(item)?))
+            })
+            .collect()
+    }
+}

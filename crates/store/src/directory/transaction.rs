@@ -1,0 +1,219 @@
+//! Conditional writes, alone or several as one.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update};
+use domain::Timestamp;
+
+use crate::item::{Item, n};
+use crate::{Result, Store, StoreError};
+
+/// A write of one item of the directory, with its condition.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    kind: Kind,
+    condition: String,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Put(Item),
+    Update { key: Item, expression: String },
+    Delete { key: Item },
+}
+
+/// What conditional writes came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// They were carried out.
+    Yes,
+    /// Nothing was: others wrote in between, or DynamoDB was busy. Holds the places of the writes whose condition did
+    /// not hold.
+    No(Vec<usize>),
+}
+
+/// The version after `seen`. It is a time where that is later, so that an item that was deleted and made again does not
+/// come by the versions of its former life.
+pub(super) fn next_version(seen: u64, now: Timestamp) -> u64 {
+    u64::try_from(now.millis()).unwrap_or(0).max(seen + 1)
+}
+
+impl Write {
+    fn new(kind: Kind) -> Self {
+        Self { kind, condition: String::new(), names: HashMap::new(), values: Item::new() }
+    }
+
+    pub(super) fn put(item: Item) -> Self {
+        Self::new(Kind::Put(item))
+    }
+
+    pub(super) fn update(key: Item, expression: impl Into<String>) -> Self {
+        Self::new(Kind::Update { key, expression: expression.into() })
+    }
+
+    pub(super) fn delete(key: Item) -> Self {
+        Self::new(Kind::Delete { key })
+    }
+
+    pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
+        self.condition = condition.into();
+        self
+    }
+
+    /// Only if the item's version is `seen`, or if there is none and `seen` is 0.
+    pub(super) fn when_version(self, seen: u64) -> Self {
+        if seen == 0 {
+            self.when("attribute_not_exists(pk)")
+        } else {
+            self.when("version = :seen").value(":seen", n(seen))
+        }
+    }
+
+    pub(super) fn name(mut self, name: &str, attribute: &str) -> Self {
+        self.names.insert(name.to_owned(), attribute.to_owned());
+        self
+    }
+
+    pub(super) fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
+    fn parts(self) -> (Kind, Option<String>, Option<HashMap<String, String>>, Option<Item>) {
+        let condition = (!self.condition.is_empty()).then_some(self.condition);
+        let names = (!self.names.is_empty()).then_some(self.names);
+        let values = (!self.values.is_empty()).then_some(self.values);
+        (self.kind, condition, names, values)
+    }
+
+    fn in_transaction(self, table: &str) -> Result<TransactWriteItem> {
+        let (kind, condition, names, values) = self.parts();
+        let item = TransactWriteItem::builder();
+        let built = match kind {
+            Kind::Put(put) => Put::builder()
+                .table_name(table)
+                .set_item(Some(put))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|put| item.put(put)),
+            Kind::Update { key, expression } => Update::builder()
+                .table_name(table)
+                .set_key(Some(key))
+                .update_expression(expression)
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|update| item.update(update)),
+            Kind::Delete { key } => Delete::builder()
+                .table_name(table)
+                .set_key(Some(key))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|delete| item.delete(delete)),
+        };
+        built.map(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::build).map_err(|error| {
+            StoreError::Call { operation: "TransactWriteItems", code: "build".into(), source: error.into() }
+        })
+    }
+}
+
+impl Store {
+    /// Carries out `writes` as one, at most 100 of different items. A single write goes by itself, at half the price.
+    pub(super) async fn commit(&self, mut writes: Vec<Write>) -> Result<Committed> {
+        match (writes.pop(), writes.is_empty()) {
+            (None, _) => Ok(Committed::Yes),
+            (Some(only), true) => self.commit_one(only).await,
+            (Some(last), false) => {
+                writes.push(last);
+                self.commit_together(writes).await
+            }
+        }
+    }
+
+    async fn commit_together(&self, writes: Vec<Write>) -> Result<Committed> {
+        let table = &self.tables.directory;
+        let items = writes.into_iter().map(|write| write.in_transaction(table)).collect::<Result<Vec<_>>>()?;
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
+            Ok(_) => Ok(Committed::Yes),
+            Err(SdkError::ServiceError(e)) => match e.err() {
+                TransactWriteItemsError::TransactionCanceledException(cancelled)
+                    if cancelled.cancellation_reasons().iter().all(passes) =>
+                {
+                    Ok(Committed::No(failed_conditions(cancelled.cancellation_reasons())))
+                }
+                TransactWriteItemsError::TransactionInProgressException(_) => Ok(Committed::No(Vec::new())),
+                _ => Err(StoreError::call("TransactWriteItems")(SdkError::ServiceError(e))),
+            },
+            Err(e) => Err(StoreError::call("TransactWriteItems")(e)),
+        }
+    }
+
+    async fn commit_one(&self, write: Write) -> Result<Committed> {
+        let table = &self.tables.directory;
+        let (kind, condition, names, values) = write.parts();
+        match kind {
+            Kind::Put(item) => {
+                let put = self.client.put_item().table_name(table).set_item(Some(item));
+                let put = put.set_condition_expression(condition).set_expression_attribute_names(names);
+                judged("PutItem", put.set_expression_attribute_values(values).send().await.map(drop))
+            }
+            Kind::Update { key, expression } => {
+                let update = self.client.update_item().table_name(table).set_key(Some(key));
+                let update = update.update_expression(expression).set_condition_expression(condition);
+                let update = update.set_expression_attribute_names(names);
+                judged("UpdateItem", update.set_expression_attribute_values(values).send().await.map(drop))
+            }
+            Kind::Delete { key } => {
+                let delete = self.client.delete_item().table_name(table).set_key(Some(key));
+                let delete = delete.set_condition_expression(condition).set_expression_attribute_names(names);
+                judged("DeleteItem", delete.set_expression_attribute_values(values).send().await.map(drop))
+            }
+        }
+    }
+}
+
+fn judged<E>(
+    operation: &'static str,
+    result: std::result::Result<(), SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>>,
+) -> Result<Committed>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match result {
+        Ok(()) => Ok(Committed::Yes),
+        Err(error) => match error.code() {
+            Some("ConditionalCheckFailedException") => Ok(Committed::No(vec![0])),
+            // Another's transaction holds the item.
+            Some("TransactionConflictException") => Ok(Committed::No(Vec::new())),
+            _ => Err(StoreError::call(operation)(error)),
+        },
+    }
+}
+
+/// Whether a try with what is then there may succeed.
+fn passes(reason: &CancellationReason) -> bool {
+    matches!(
+        reason.code(),
+        None | Some(
+            "None"
+                | "ConditionalCheckFailed"
+                | "TransactionConflict"
+                | "ProvisionedThroughputExceeded"
+                | "ThrottlingError"
+        )
+    )
+}
+
+fn failed_conditions(reasons: &[CancellationReason]) -> Vec<usize> {
+    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    reasons.iter().enumerate().filter(|(_, reason)| failed(reason)).map(|(place, _)| place).collect()
+}

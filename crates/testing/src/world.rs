@@ -1,0 +1,423 @@
+//! The world: everything wired as the functions wire it, and queues that are worked off by hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+use domain::permission::Caller;
+use domain::receipt::{Receipt, Report};
+use domain::{BulkActionId, Channel, Clock, Ids, OrgId, Timestamp};
+use engine::{Engine, EngineOptions};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use local::provision::{Clients, provision};
+use local::template::Template;
+use queue::Queue;
+use serde_json::{Value, json};
+use store::directory::{AddressKeys, UnsubscribeTokens};
+use store::{Store, Tables};
+use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
+use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
+use usecases::dispatch::{Dispatch, dispatch};
+use usecases::manage_directory::Directory;
+use usecases::read_log::ReadLog;
+use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
+use usecases::secrets::{SecretError, SecretSource};
+use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use usecases::Notes;
+use wire::api::http::{Reply, Request};
+use wire::queue::{ApplyReceiptJob, Job};
+
+use crate::provider::{FakeChannel, Provider, Seen};
+use crate::{CountingIds, TestClock};
+
+/// Everybody's permissions.
+const ALL: &str = "members.view members.edit messaging.send messaging.view messaging.manage";
+
+/// How queue messages are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redelivery {
+    /// Once, as is usual.
+    Never,
+    /// Every message twice, as SQS may.
+    Always,
+}
+
+/// A world with an organisation `demo` that has three channels.
+pub struct World {
+    /// What the providers do and saw.
+    pub provider: Provider,
+    /// The clock, to be moved by hand.
+    pub clock: Arc<TestClock>,
+    /// The database.
+    pub store: Store,
+    engine: Engine,
+    sqs: aws_sdk_sqs::Client,
+    urls: BTreeMap<String, String>,
+    redelivery: Redelivery,
+    functions: Functions,
+}
+
+struct Functions {
+    create: CreateBulkActions,
+    fan_out: SendMessage,
+    whatsapp: Dispatch<FakeChannel<0>>,
+    sms: Dispatch<FakeChannel<1>>,
+    email: Dispatch<FakeChannel<2>>,
+    receipts: ApplyReceipt,
+    reconcile: Reconcile,
+    directory: Directory,
+    read: ReadLog,
+}
+
+struct NoSecrets;
+
+impl SecretSource for NoSecrets {
+    fn secret<'a>(&'a self, _: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
+        async { Ok(json!({})) }.boxed()
+    }
+}
+
+impl World {
+    /// A fresh world.
+    ///
+    /// # Panics
+    /// If the engine does not start: a test cannot go on.
+    pub async fn start() -> Self {
+        Self::try_start().await.expect("the world starts")
+    }
+
+    async fn try_start() -> anyhow::Result<Self> {
+        let clock = Arc::new(TestClock::at("2026-12-01T09:00:00Z".parse::<Timestamp>()?));
+        let engine_clock = Arc::clone(&clock);
+        let options = EngineOptions { clock: Arc::new(move || engine_clock.millis()), ..EngineOptions::default() };
+        let engine = Engine::start(options)?;
+        let clients = Clients::new(&engine.dynamodb_url(), &engine.sqs_url());
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let template = Template::read(&path, &local::template_overrides())?;
+        let urls = provision(&template, &clients).await?.queue_urls;
+
+        let table = |name: &str| format!("tidings-local-{name}");
+        let tables = Tables {
+            directory: table("directory"),
+            bulk_actions: table("bulk-actions"),
+            message_logs: table("message-logs"),
+        };
+        let keys = AddressKeys::new(b"a master key for tests, of 32 bytes and more")?;
+        let provider = Provider::new(UnsubscribeTokens::new(keys.clone()));
+        let store = Store::new(clients.dynamodb.clone(), tables, keys.clone());
+        let functions = Functions::new(&store, &clients.sqs, &urls, &clock, &provider, keys);
+        let world = Self {
+            provider,
+            clock,
+            store,
+            engine,
+            sqs: clients.sqs,
+            urls,
+            redelivery: Redelivery::Never,
+            functions,
+        };
+        world.set_up().await;
+        Ok(world)
+    }
+
+    /// From now on messages are delivered so.
+    pub fn redeliver(&mut self, redelivery: Redelivery) {
+        self.redelivery = redelivery;
+    }
+
+    async fn set_up(&self) {
+        let organisation = json!({ "name": "St Mark", "country": "NZ", "time_zone": "Pacific/Auckland" });
+        self.ok("PUT /organisation", &[], organisation).await;
+        for (channel, sender) in [("sms", "+6421000000"), ("whatsapp", "106540352242922"), ("email", "St Mark <office@stmark.example.org>")] {
+            let secret = (channel != "email").then_some("provider");
+            let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": 60, "rate_per_second": 20 });
+            self.ok("PUT /channels/{channel}", &[("channel", channel)], settings).await;
+        }
+    }
+
+    /// The organisation of the world.
+    pub fn org() -> OrgId {
+        "demo".parse().expect("an id")
+    }
+
+    /// Calls the API as somebody who may do everything.
+    pub async fn call(&self, route: &str, path: &[(&str, &str)], body: Value) -> Reply {
+        let request = Request {
+            route: route.to_owned(),
+            path: path.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
+            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+            caller: Some(Caller {
+                sub: "tester".into(),
+                org_id: Self::org(),
+                permissions: Caller::parse_permissions(ALL),
+            }),
+            ..Request::default()
+        };
+        self.request(&request).await
+    }
+
+    /// Calls the API with any request.
+    pub async fn request(&self, request: &Request) -> Reply {
+        match request.route.as_str() {
+            "POST /bulk-actions" => create_bulk_action(&self.functions.create, request).await,
+            route if route.contains("/bulk-actions") || route.contains("/messages") || route.contains("/session") => {
+                usecases::read_log::read_log(&self.functions.read, request).await
+            }
+            _ => usecases::manage_directory::handle(&self.functions.directory, request).await,
+        }
+    }
+
+    /// Calls the API and expects success.
+    ///
+    /// # Panics
+    /// If the answer is a problem.
+    pub async fn ok(&self, route: &str, path: &[(&str, &str)], body: Value) -> Value {
+        let reply = self.call(route, path, body).await;
+        assert!(reply.status < 300, "{route}: {} {}", reply.status, reply.body);
+        serde_json::from_str(&reply.body).unwrap_or(Value::Null)
+    }
+
+    /// Writes a member.
+    pub async fn member(&self, id: &str, fields: Value) {
+        self.ok("PUT /members/{id}", &[("id", id)], fields).await;
+    }
+
+    /// Writes `count` members `m0`, `m1`, ... with a first name, a phone and an email each.
+    pub async fn members(&self, count: usize) -> Vec<String> {
+        let members: Vec<Value> = (0..count)
+            .map(|i| json!({
+                "id": format!("m{i}"), "first_names": format!("Ana{i}"), "email": format!("ana{i}@example.org"),
+                "primary_phone": format!("+6421{:07}", 1_000_000 + i),
+            }))
+            .collect();
+        for some in members.chunks(5000) {
+            let imported = self.ok("POST /members/import", &[], json!({ "members": some })).await;
+            assert_eq!(imported["imported"], some.len(), "{imported}");
+        }
+        members.iter().map(|member| member["id"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Sends an SMS to members; answers the action's id.
+    pub async fn send_sms(&self, to: &[String], text: &str) -> BulkActionId {
+        self.send(json!({ "target_ids": to, "messages": [{ "channel": "sms", "body": text }] })).await
+    }
+
+    /// Creates an action; answers its id.
+    pub async fn send(&self, mut body: Value) -> BulkActionId {
+        body["type"] = json!("send_message");
+        let action = self.ok("POST /bulk-actions", &[], body).await;
+        action["id"].as_str().and_then(|id| id.parse().ok()).expect("an action's id")
+    }
+
+    /// An action as the API shows it.
+    pub async fn action(&self, id: BulkActionId) -> Value {
+        self.ok("GET /bulk-actions/{id}", &[("id", &id.to_string())], Value::Null).await
+    }
+
+    /// Works all queues off, as far as messages are visible at the present time. Answers how many jobs failed.
+    pub async fn drain(&self) -> usize {
+        let mut failed = 0;
+        loop {
+            let mut worked = 0;
+            for name in ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"] {
+                for message in self.receive(name).await {
+                    worked += 1;
+                    failed += usize::from(!self.work(name, message).await);
+                }
+            }
+            if worked == 0 {
+                return failed;
+            }
+        }
+    }
+
+    /// Moves the clock on and lets reconcile run each minute of that time, as the schedule does.
+    pub async fn live(&self, time: Duration) {
+        let end = self.clock.now() + time;
+        while self.clock.now() < end {
+            self.clock.advance(Duration::from_secs(60).min(end.since(self.clock.now())));
+            self.reconcile().await;
+            self.drain().await;
+        }
+    }
+
+    /// One run of reconcile.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub async fn reconcile(&self) -> Reconciled {
+        let deadline = self.clock.now() + Duration::from_secs(3600);
+        reconcile(&self.functions.reconcile, deadline).await.expect("reconcile runs")
+    }
+
+    /// Everything on every queue is lost.
+    ///
+    /// # Panics
+    /// If a queue does not exist.
+    pub fn purge(&self) {
+        for name in self.engine.sqs().queues() {
+            self.engine.sqs().purge(&name).expect("a queue");
+        }
+    }
+
+    /// The providers report on messages: `report` says what, in order, for each that they accepted.
+    pub async fn report(&self, report: impl Fn(&Seen) -> Vec<Report>) {
+        let at = self.clock.now();
+        let mut receipts: BTreeMap<Channel, Vec<Receipt>> = BTreeMap::new();
+        for (number, seen) in self.provider.accepted().into_iter().enumerate() {
+            for report in report(&seen) {
+                receipts.entry(seen.channel).or_default().push(Receipt {
+                    message_id: seen.message_id,
+                    provider_message_id: Some(format!("SM{}", number + 1)),
+                    report,
+                    at,
+                    provider_code: None,
+                });
+            }
+        }
+        for (channel, receipts) in receipts {
+            self.post(channel, receipts).await;
+        }
+    }
+
+    /// Puts receipts on the queue, in jobs of ten.
+    ///
+    /// # Panics
+    /// If the queue does not take them.
+    pub async fn post(&self, channel: Channel, receipts: Vec<Receipt>) {
+        let jobs: Vec<_> = receipts
+            .chunks(10)
+            .map(|some| ApplyReceiptJob::V1 { org_id: Self::org(), channel, receipts: some.to_vec() })
+            .collect();
+        self.queue::<ApplyReceiptJob>("apply-receipt").send(&jobs, Duration::ZERO).await.expect("the queue takes them");
+    }
+
+    /// A queue of the world, for jobs of a test's own.
+    pub fn queue<J: Job>(&self, name: &str) -> Queue<J> {
+        queue_of(&self.sqs, &self.urls, name)
+    }
+
+    async fn receive(&self, name: &str) -> Vec<Message> {
+        let url = url_of(&self.urls, name);
+        let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(0);
+        request.send().await.expect("the queue answers").messages.unwrap_or_default()
+    }
+
+    async fn work(&self, name: &str, message: Message) -> bool {
+        let body = message.body.as_deref().unwrap_or_default();
+        let times = if self.redelivery == Redelivery::Always { 2 } else { 1 };
+        for _ in 0..times {
+            if let Err(error) = self.run(name, body).await {
+                tracing::debug!(%error, "a job failed");
+                return false;
+            }
+        }
+        let delete = self.sqs.delete_message().queue_url(url_of(&self.urls, name));
+        delete.set_receipt_handle(message.receipt_handle).send().await.expect("the queue deletes");
+        true
+    }
+
+    /// Runs one job as its function would.
+    async fn run(&self, name: &str, body: &str) -> anyhow::Result<()> {
+        let functions = &self.functions;
+        let deadline = self.clock.now() + Duration::from_secs(60);
+        match name {
+            "send-message" => send_message(&functions.fan_out, serde_json::from_str(body)?).await?,
+            "dispatch-whatsapp" => dispatch(&functions.whatsapp, serde_json::from_str(body)?, deadline).await?,
+            "dispatch-sms" => dispatch(&functions.sms, serde_json::from_str(body)?, deadline).await?,
+            "dispatch-email" => dispatch(&functions.email, serde_json::from_str(body)?, deadline).await?,
+            "apply-receipt" => apply_receipt(&functions.receipts, serde_json::from_str(body)?).await?,
+            other => anyhow::bail!("no function reads {other}"),
+        }
+        Ok(())
+    }
+
+    /// Messages on all queues, dead-letter queues included.
+    fn left_over(&self) -> u64 {
+        let sqs = self.engine.sqs();
+        sqs.queues().iter().filter_map(|name| sqs.counts(name).ok()).map(|counts| counts.total()).sum()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.left_over(), 0, "messages are left on the queues");
+        }
+    }
+}
+
+fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
+    urls.get(&format!("tidings-local-{name}")).cloned().expect("a queue of that name")
+}
+
+fn queue_of<J: Job>(sqs: &aws_sdk_sqs::Client, urls: &BTreeMap<String, String>, name: &str) -> Queue<J> {
+    Queue::new(sqs.clone(), url_of(urls, name))
+}
+
+impl Functions {
+    fn new(
+        store: &Store,
+        sqs: &aws_sdk_sqs::Client,
+        urls: &BTreeMap<String, String>,
+        clock: &Arc<TestClock>,
+        provider: &Provider,
+        keys: AddressKeys,
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+        let ids: Arc<dyn Ids> = Arc::new(CountingIds::default());
+        let queues = DispatchQueues {
+            whatsapp: queue_of(sqs, urls, "dispatch-whatsapp"),
+            sms: queue_of(sqs, urls, "dispatch-sms"),
+            email: queue_of(sqs, urls, "dispatch-email"),
+        };
+        Self {
+            create: CreateBulkActions {
+                store: store.clone(),
+                queue: queue_of(sqs, urls, "send-message"),
+                clock: Arc::clone(&clock),
+                ids: Arc::clone(&ids),
+            },
+            fan_out: SendMessage {
+                store: store.clone(),
+                queue: queue_of(sqs, urls, "send-message"),
+                dispatch: queues.clone(),
+                clock: Arc::clone(&clock),
+            },
+            whatsapp: dispatcher(store, &queues.whatsapp, &clock, &ids, FakeChannel(provider.clone())),
+            sms: dispatcher(store, &queues.sms, &clock, &ids, FakeChannel(provider.clone())),
+            email: dispatcher(store, &queues.email, &clock, &ids, FakeChannel(provider.clone())),
+            receipts: ApplyReceipt { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
+            reconcile: Reconcile {
+                store: store.clone(),
+                send_message: queue_of(sqs, urls, "send-message"),
+                dispatch: queues,
+                clock: Arc::clone(&clock),
+            },
+            directory: Directory::new(store.clone(), Arc::clone(&clock), keys.clone()),
+            read: ReadLog::new(store.clone(), clock, keys),
+        }
+    }
+}
+
+fn dispatcher<const CHANNEL: usize>(
+    store: &Store,
+    queue: &Queue<wire::queue::DispatchJob>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
+    connect: FakeChannel<CHANNEL>,
+) -> Dispatch<FakeChannel<CHANNEL>> {
+    Dispatch {
+        store: store.clone(),
+        queue: queue.clone(),
+        secrets: Arc::new(NoSecrets),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+        notes: Notes::default(),
+        connect,
+    }
+}
