@@ -1,1 +1,13 @@
-//! Pipeline tests.
+//! The pipeline, by behaviour: real use cases on the real store and queues of the embedded engine, and for every claim an assertion on what
+//! the provider saw.
+
+mod bad_input;
+mod layers;
+mod life_of_a_send;
+mod opt_outs;
+mod outcomes;
+mod queue_bodies;
+mod receipts;
+mod recovery;
+mod support;
+mod template_contract;

@@ -19,6 +19,9 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
+/// A client of providers' HTTP APIs: shared, cheap to clone.
+pub type HttpClient = reqwest::Client;
+
 /// The client for all providers, to be made once per process: it keeps connections open.
 ///
 /// It follows no redirects (credentials would go along), retries nothing (a provider accepts a message at most once), and

@@ -25,7 +25,7 @@ pub mod twilio;
 mod webhook;
 pub mod whatsapp;
 
-pub use http::{REQUEST_TIMEOUT, http_client};
+pub use http::{HttpClient, REQUEST_TIMEOUT, http_client};
 pub use outcome::{Outcome, Outgoing, Sender, SenderProblem};
 pub use problem::Problem;
 pub use secret::Secret;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use dynoxide::{Database, DynoxideError};
 use tokio::sync::watch;
 
+use crate::EngineError;
 use crate::clock::{Clock, DatabaseClock};
 use crate::server::Server;
-use crate::EngineError;
 
 /// As it appears in errors.
 pub(crate) const SERVICE: &str = "DynamoDB";

@@ -8,7 +8,9 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("TIDINGS_LOG").unwrap_or_else(|_| EnvFilter::new("warn,local=info"));
+    // The engine's library warns of each refused call, such as the look for a table that is not there yet.
+    let quiet = || EnvFilter::new("warn,local=info,dynoxide=error");
+    let filter = EnvFilter::try_from_env("TIDINGS_LOG").unwrap_or_else(|_| quiet());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

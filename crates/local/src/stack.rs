@@ -135,13 +135,12 @@ impl Stack {
         }
         template.set_queue_urls(&provisioned.queue_urls);
 
-        let sns_topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:tidings-local-ses-events");
+        let sns_topic_arn = topic(&template)?;
         let around = Surroundings {
             base_url: base_url.clone(),
             dynamodb_url,
             sqs_url,
             secrets_file: data.join(secrets::FILE),
-            sns_topic_arn: sns_topic_arn.clone(),
             chosen: Surroundings::chosen_by_user(),
         };
         let running = Functions::new(&template, &binaries, &around, &data)?;
@@ -243,6 +242,13 @@ fn parameters(base_url: &str) -> BTreeMap<&'static str, String> {
         ("JwtAudience", jwt::AUDIENCE.to_owned()),
         ("AllowedOrigins", base_url.to_owned()),
     ])
+}
+
+/// The topic that SES reports to, as the template tells a function, so that the simulator's events are believed.
+fn topic(template: &Template) -> Result<String> {
+    let mut functions = template.functions()?.into_iter();
+    let named = functions.find_map(|mut function| function.environment.remove("SNS_TOPIC_ARN"));
+    Ok(named.unwrap_or_else(|| format!("arn:aws:sns:{REGION}:{ACCOUNT}:events")))
 }
 
 async fn binaries(choice: &Binaries, template: &Template) -> Result<PathBuf> {

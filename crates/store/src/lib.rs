@@ -3,7 +3,9 @@
 //! One file per aggregate. Every write that matters is conditional; a condition that fails is an answer, not an error.
 
 pub mod action;
+pub mod action_list;
 mod batch;
+mod batch_get;
 pub mod chunk;
 pub mod content;
 pub mod directory;

@@ -1,6 +1,7 @@
 //! The world: everything wired as the functions wire it, and queues that are worked off by hand.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,6 +234,24 @@ impl World {
                 return failed;
             }
         }
+    }
+
+    /// Works one queue off, once over: what its jobs put on queues stays there.
+    pub async fn drain_one(&self, name: &str) {
+        for message in self.receive(name).await {
+            self.work(name, message).await;
+        }
+    }
+
+    /// Runs the next job of a queue until it panics, as a function that is killed; its message stays invisible and then comes back.
+    ///
+    /// # Panics
+    /// If there is no job, or it does not panic.
+    pub async fn crash_one(&self, name: &str) {
+        let message = self.receive(name).await.into_iter().next().expect("a job");
+        let body = message.body.unwrap_or_default();
+        let crashed = AssertUnwindSafe(self.run(name, &body)).catch_unwind().await;
+        assert!(crashed.is_err(), "the function was to stop half-way");
     }
 
     /// Moves the clock on and lets reconcile run each minute of that time, as the schedule does.

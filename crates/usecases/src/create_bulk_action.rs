@@ -13,6 +13,7 @@ use queue::Queue;
 use store::Store;
 use store::action::{Action, FAN_OUT_PATIENCE, Move};
 use store::content::FrozenContent;
+use store::directory::{MemberFilter, Selection};
 use wire::api::bulk_action::{CreateBulkAction, MAX_TARGETS, Targets};
 use wire::api::fields::Body;
 use wire::api::http::{Reply, Request};
@@ -150,14 +151,13 @@ async fn targets(store: &Store, org: &OrgId, wanted: Targets) -> Result<(Vec<Mem
     let fail = |code, message: String| {
         Problem::invalid(vec![FieldError::new("selection.all_matching", code, message)])
     };
-    let ids = store.member_ids_matching(org, filter.unit_id.as_deref(), filter.q.as_deref(), MAX_TARGETS + 1).await;
-    let ids = ids?;
-    match ids.len() {
-        0 => Err(fail("empty", "matches no member".into()).into()),
-        found if found > MAX_TARGETS => {
+    let filter = MemberFilter { unit_id: filter.unit_id, q: filter.q };
+    match store.select_members(org, &filter, MAX_TARGETS).await? {
+        Selection::TooMany => {
             Err(fail("too_many", format!("matches more than {MAX_TARGETS} members; narrow it")).into())
         }
-        _ => Ok((ids, 0)),
+        Selection::Members(ids) if ids.is_empty() => Err(fail("empty", "matches no member".into()).into()),
+        Selection::Members(ids) => Ok((ids, 0)),
     }
 }
 

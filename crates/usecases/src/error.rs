@@ -19,6 +19,9 @@ pub enum Error {
     /// Something that was written is not there.
     #[error("{0} is not there")]
     Missing(&'static str),
+    /// A service other than ours gave no answer.
+    #[error("{0} gave no answer")]
+    Unavailable(&'static str),
     /// Content that was accepted does not parse.
     #[error("accepted content does not parse")]
     Content(#[from] domain::variables::VariableError),

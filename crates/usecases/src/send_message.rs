@@ -154,7 +154,8 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     let settings = deps.store.organisation(org).await?;
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();
-    let members = deps.store.members_by_id(org, &targets).await?;
+    let org_country = settings.as_ref().map(|org| org.country.clone()).unwrap_or_default();
+    let members = deps.store.members_by_id(org, &targets, &org_country).await?;
     let offers = content
         .messages
         .iter()
@@ -163,8 +164,8 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     let shared = Block {
         action,
         offers,
-        org_name: settings.as_ref().map(|org| org.name.clone()).unwrap_or_default(),
-        org_country: settings.map(|org| org.country).unwrap_or_default(),
+        org_name: settings.map(|org| org.name).unwrap_or_default(),
+        org_country,
         members,
         gate1_at,
     };

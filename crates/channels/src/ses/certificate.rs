@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
 
-use super::sns::{Envelope, SnsError};
+use super::sns::{Confirmation, Envelope, SnsError};
 
 /// A certificate has about 2 KB.
 const MAX_BYTES: usize = 16 * 1024;
@@ -44,13 +44,25 @@ impl CertificateCache {
         verdict
     }
 
+    /// Confirms a subscription that was verified; see [`super::sns::confirm`].
+    ///
+    /// # Errors
+    /// As [`super::sns::confirm`].
+    pub async fn confirm(&self, confirmation: &Confirmation) -> Result<(), SnsError> {
+        super::sns::confirm(&self.http, confirmation, self.allowed_local_host.as_deref()).await
+    }
+
     async fn fetch(&self, url: &str) -> Result<Arc<[u8]>, SnsError> {
-        let mut answer = self.http.get(url).send().await.map_err(|_| SnsError::Certificate)?;
+        let mut answer = self.http.get(url).send().await.map_err(|_| SnsError::Unavailable)?;
+        if answer.status().is_client_error() {
+            // SNS has no such certificate: whoever names it is not SNS.
+            return Err(SnsError::Url);
+        }
         if !answer.status().is_success() {
-            return Err(SnsError::Certificate);
+            return Err(SnsError::Unavailable);
         }
         let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|_| SnsError::Certificate)? {
+        while let Some(piece) = answer.chunk().await.map_err(|_| SnsError::Unavailable)? {
             if bytes.len() + piece.len() > MAX_BYTES {
                 return Err(SnsError::Certificate);
             }

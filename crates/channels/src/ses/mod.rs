@@ -11,6 +11,7 @@ mod send;
 pub mod sns;
 pub mod webhook;
 
+pub use aws_sdk_ses::Client as SesClient;
 pub use certificate::CertificateCache;
 pub use mailbox::{Mailbox, MailboxProblem};
 pub use send::{SesConfig, SesSender, client_config};

@@ -46,6 +46,9 @@ pub enum SnsError {
     /// Somebody else wrote it.
     #[error("the signature does not match")]
     Signature,
+    /// The certificate could not be fetched for now: that says nothing about the message.
+    #[error("the certificate could not be fetched")]
+    Unavailable,
     /// SNS did not take the confirmation.
     #[error("the subscription could not be confirmed")]
     Confirmation,

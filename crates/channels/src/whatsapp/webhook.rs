@@ -265,9 +265,7 @@ pub(super) fn e164(wa_id: &str) -> Option<String> {
 
 /// Seconds since 1970, which Meta writes as text here and as a number there.
 pub(super) fn unix_seconds(value: Option<&Value>) -> Option<Timestamp> {
-    let seconds = match value? {
-        Value::String(text) => text.parse().ok()?,
-        other => other.as_i64()?,
-    };
+    let value = value?;
+    let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
     (seconds > 0).then(|| Timestamp::from_secs(seconds))
 }

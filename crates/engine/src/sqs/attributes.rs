@@ -270,10 +270,7 @@ mod tests {
 
     #[test]
     fn an_empty_redrive_policy_takes_it_away() {
-        let text = format!(
-            "{{\"deadLetterTargetArn\":\"{}\",\"maxReceiveCount\":1}}",
-            address::arn("dead")
-        );
+        let text = format!("{{\"deadLetterTargetArn\":\"{}\",\"maxReceiveCount\":1}}", address::arn("dead"));
         let settings = Settings::read(given(&[(REDRIVE, &text)])).unwrap();
         let settings = settings.changed(given(&[(REDRIVE, "")])).unwrap();
         assert_eq!(settings.redrive, None);

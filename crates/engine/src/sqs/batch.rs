@@ -33,7 +33,8 @@ pub(super) fn check<T: Entry>(entries: &[T], shape: &str) -> Result<(), Refusal>
     }
     if entries.len() > MOST_ENTRIES {
         let sent = entries.len();
-        let message = format!("Maximum number of entries per request are {MOST_ENTRIES}. You have sent {sent}.");
+        let message =
+            format!("Maximum number of entries per request are {MOST_ENTRIES}. You have sent {sent}.");
         return Err(Refusal::new(Fault::TooManyEntriesInBatchRequest, message));
     }
     let mut seen: Vec<&str> = Vec::with_capacity(entries.len());

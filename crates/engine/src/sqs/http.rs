@@ -32,10 +32,8 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-js
 
 /// Serves until `stopping`.
 pub(super) async fn serve(listener: TcpListener, twin: Sqs, mut stopping: Stopping) -> io::Result<()> {
-    let router = Router::new()
-        .fallback(any(answer))
-        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
-        .with_state(twin);
+    let router =
+        Router::new().fallback(any(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(twin);
     // Answers are small: without this the last part of one waits for the client's acknowledgement.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -138,7 +136,8 @@ async fn receive(twin: &Sqs, host: &str, body: &[u8]) -> Result<Vec<u8>, Refusal
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     // The parser's message would quote what was sent; where it stopped is enough.
     serde_json::from_slice(body).map_err(|error| {
-        let place = format!("The request cannot be read at line {}, column {}.", error.line(), error.column());
+        let place =
+            format!("The request cannot be read at line {}, column {}.", error.line(), error.column());
         Refusal::new(Fault::Serialization, place)
     })
 }

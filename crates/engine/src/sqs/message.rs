@@ -56,8 +56,7 @@ pub(super) fn size(message: &Outgoing) -> usize {
 pub(super) fn accept(message: Outgoing, settings: &Settings, in_batch: bool) -> Result<Accepted, Refusal> {
     let size = size(&message);
     let Outgoing { message_body, delay_seconds, message_attributes, message_system_attributes, .. } = message;
-    let body =
-        message_body.filter(|body| !body.is_empty()).ok_or_else(|| Refusal::missing("MessageBody"))?;
+    let body = message_body.filter(|body| !body.is_empty()).ok_or_else(|| Refusal::missing("MessageBody"))?;
     if !body.chars().all(is_allowed) {
         return Err(Refusal::new(
             Fault::InvalidMessageContents,
@@ -120,7 +119,8 @@ fn read_group(group: Option<String>) -> Result<String, Refusal> {
     if fits {
         return Ok(group);
     }
-    let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+    let reason =
+        "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
     Err(Refusal::parameter("MessageGroupId", group, reason))
 }
 

@@ -143,8 +143,11 @@ fn a_port_that_is_taken_is_refused_by_number() {
 #[test]
 fn a_file_that_is_no_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("sqs.sqlite"), "not a database, but long enough to be read as one".repeat(9))
-        .unwrap();
+    std::fs::write(
+        folder.path().join("sqs.sqlite"),
+        "not a database, but long enough to be read as one".repeat(9),
+    )
+    .unwrap();
     let refused = Engine::start(in_folder(folder.path())).unwrap_err();
     assert!(matches!(refused, EngineError::Open { service: "SQS", .. }), "{refused:?}");
     assert!(refused.to_string().contains("sqs.sqlite"), "{refused}");
@@ -156,7 +159,8 @@ async fn messages_expire_when_the_retention_period_is_over() {
     let engine = Engine::start(EngineOptions { clock: clock.clock(), ..EngineOptions::default() }).unwrap();
     let (_, sqs) = clients(&engine.dynamodb_url(), &engine.sqs_url());
     let dead = make_queue(&sqs, "dead").await;
-    let policy = "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead\",\"maxReceiveCount\":1}";
+    let policy =
+        "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead\",\"maxReceiveCount\":1}";
     let create = sqs.create_queue().queue_name("jobs").attributes(QueueAttributeName::RedrivePolicy, policy);
     let jobs = create.send().await.unwrap().queue_url.unwrap();
     for queue in [&dead, &jobs] {
@@ -257,7 +261,8 @@ async fn a_group_with_a_long_backlog_does_not_hold_up_another() {
         send("large", format!("large {n}")).await.unwrap();
     }
     let receive = async |most| {
-        let received = sqs.receive_message().queue_url(&url).max_number_of_messages(most).send().await.unwrap();
+        let received =
+            sqs.receive_message().queue_url(&url).max_number_of_messages(most).send().await.unwrap();
         received.messages().iter().filter_map(|m| m.body().map(str::to_owned)).collect::<Vec<_>>()
     };
     assert_eq!(receive(2).await, ["large 0", "large 1"]);

@@ -20,7 +20,10 @@ async fn measure<F: Future<Output = usize> + Send + 'static>(what: &str, work: i
     let done: usize = join_all(workers).await.into_iter().map(Result::unwrap).sum();
     let took = began.elapsed();
     let cost = (engine_cpu() - busy) / u32::try_from(done).unwrap();
-    println!("{what}: {:.0}/s ({done} in {took:.1?}), {cost:.1?} of the engine's CPU each", done as f64 / took.as_secs_f64());
+    println!(
+        "{what}: {:.0}/s ({done} in {took:.1?}), {cost:.1?} of the engine's CPU each",
+        done as f64 / took.as_secs_f64()
+    );
 }
 
 /// CPU time of the engine's threads so far, from `/proc`; zero on other systems.
@@ -48,9 +51,13 @@ async fn throughput_of_queues() {
         for grouped in [false, true] {
             let label = |what: &str| format!("SQS {place}, groups {grouped}: {what}");
             let (client, queue) = (sqs.clone(), url.clone());
-            measure(&label("messages sent"), move |worker| send(client.clone(), queue.clone(), worker, grouped)).await;
+            measure(&label("messages sent"), move |worker| {
+                send(client.clone(), queue.clone(), worker, grouped)
+            })
+            .await;
             let (client, queue) = (sqs.clone(), url.clone());
-            measure(&label("messages received and deleted"), move |_| drain(client.clone(), queue.clone())).await;
+            measure(&label("messages received and deleted"), move |_| drain(client.clone(), queue.clone()))
+                .await;
         }
         wakes(&sqs, &url, place).await;
         engine.stop().await;
@@ -58,7 +65,9 @@ async fn throughput_of_queues() {
 }
 
 async fn send(sqs: aws_sdk_sqs::Client, url: String, worker: usize, grouped: bool) -> usize {
-    let body = format!("{{\"v\":1,\"parcel\":\"org_{worker}#act_01J9ZQ3YB6Y2V5W3H1M4N7P8Q9#00042#sms\",\"pass\":1}}");
+    let body = format!(
+        "{{\"v\":1,\"parcel\":\"org_{worker}#act_01J9ZQ3YB6Y2V5W3H1M4N7P8Q9#00042#sms\",\"pass\":1}}"
+    );
     for _ in 0..200 {
         let entry = |n: usize| {
             let entry = SendMessageBatchRequestEntry::builder().id(n.to_string()).message_body(&body);
@@ -122,8 +131,10 @@ async fn throughput_of_conditional_writes() {
         })
         .await;
         let client = dynamodb.clone();
-        measure(&format!("DynamoDB {place}: rows updated one by one"), move |worker| updates(client.clone(), worker))
-            .await;
+        measure(&format!("DynamoDB {place}: rows updated one by one"), move |worker| {
+            updates(client.clone(), worker)
+        })
+        .await;
         engine.stop().await;
     }
 }

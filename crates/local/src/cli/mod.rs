@@ -29,12 +29,21 @@ enum Command {
     Send(send::Send),
 }
 
+const DEFAULT_PORT: u16 = 3000;
+const DEFAULT_DATA: &str = "./.tidings";
+
 /// The data folder, which all commands share.
 #[derive(Debug, Args)]
 struct Data {
     /// Where the stack keeps its data.
-    #[arg(long, value_name = "DIR", default_value = "./.tidings")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
+}
+
+impl Data {
+    fn is_default(&self) -> bool {
+        self.data.as_os_str() == DEFAULT_DATA
+    }
 }
 
 impl Cli {

@@ -6,16 +6,17 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Data;
+use super::{DEFAULT_PORT, Data};
 use crate::{
     Binaries, Stack, StackOptions,
     build_functions::{Build, workspace},
+    seed,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
     /// The port of the HTTP API on 127.0.0.1.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
     #[command(flatten)]
     data: Data,
@@ -60,24 +61,17 @@ pub(super) async fn run(up: Up) -> Result<ExitCode> {
 
 fn greet(stack: &Stack, up: &Up) {
     let data = up.data.data.display();
-    let mut others = String::new();
-    if up.port != 3000 {
-        others = format!(" --port {}", up.port);
-    }
-    if up.data.data.as_os_str() != "./.tidings" {
-        others = format!("{others} --data {data}");
-    }
+    let on_data = if up.data.is_default() { String::new() } else { format!(" --data {data}") };
+    let on_port = if up.port == DEFAULT_PORT { String::new() } else { format!(" --port {}", up.port) };
     eprintln!("  data       {data}; what the functions say is in {data}/logs");
     if stack.is_demo() {
-        eprintln!(
-            "  demo       organisation `demo`, three channels, {} members",
-            crate::seed::member_count()
-        );
         let body = "Hi {{member.first_names}}, service is at 10:00";
-        eprintln!("  try        cargo run -- send --channel sms --body \"{body}\" --all{others}");
+        eprintln!("  demo       organisation `demo`, three channels, {} members", seed::member_count());
+        eprintln!("  try        cargo run -- send --channel sms --body \"{body}\" --all{on_port}{on_data}");
     }
-    let token = others.replace(&format!(" --port {}", up.port), "");
-    eprintln!("  token      cargo run -- token --org demo --permissions members.view,messaging.view{token}");
+    eprintln!(
+        "  token      cargo run -- token --org demo --permissions members.view,messaging.view{on_data}"
+    );
     eprintln!("  providers  {}/sim/messages shows what the simulated providers accepted", stack.base_url());
     println!("ready {}", stack.base_url());
     // Whoever waits for the line behind a pipe must see it now.

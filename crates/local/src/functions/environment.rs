@@ -15,8 +15,6 @@ pub struct Surroundings {
     pub sqs_url: String,
     /// The file that stands for Secrets Manager.
     pub secrets_file: PathBuf,
-    /// The topic that SES events come from.
-    pub sns_topic_arn: String,
     /// What the person who started the stack chose for functions, such as `TWILIO_BASE_URL`; wins over everything.
     pub chosen: BTreeMap<String, String>,
 }
@@ -68,7 +66,6 @@ pub fn worker_environment(function: &Function, around: &Surroundings) -> BTreeMa
         ("WHATSAPP_BASE_URL", format!("{base}/sim/whatsapp")),
         ("SECRETS_FILE", around.secrets_file.display().to_string()),
         ("PUBLIC_BASE_URL", base.clone()),
-        ("SNS_TOPIC_ARN", around.sns_topic_arn.clone()),
         ("SNS_CERT_HOST", host.to_owned()),
     ];
     all.extend(set.map(|(name, value)| (name.to_owned(), value)));
@@ -105,7 +102,6 @@ mod tests {
             dynamodb_url: "http://127.0.0.1:1".into(),
             sqs_url: "http://127.0.0.1:2".into(),
             secrets_file: "/data/secrets.json".into(),
-            sns_topic_arn: "arn:aws:sns:us-east-1:000000000000:ses".into(),
             chosen: BTreeMap::new(),
         }
     }

@@ -72,3 +72,29 @@ pub(super) fn templates() -> [(&'static str, Json); 5] {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{Channel, settings::check_sender, variables::Template};
+
+    use super::*;
+
+    #[test]
+    fn every_sender_is_one_that_its_channel_takes() {
+        for (name, settings) in channels() {
+            let channel: Channel = serde_json::from_value(json!(name)).unwrap();
+            check_sender(channel, settings["sender"].as_str().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_text_of_ours_has_variables_that_exist() {
+        for (id, template) in templates() {
+            // The text of a WhatsApp template is Meta's and has Meta's placeholders.
+            let ours = ["subject", "body", "html"].iter().filter(|_| template["channel"] != "whatsapp");
+            for text in ours.filter_map(|field| template[*field].as_str()) {
+                assert!(Template::parse(text).is_ok(), "{id}: {text}");
+            }
+        }
+    }
+}

@@ -5,5 +5,6 @@
 mod functions;
 mod gateway;
 mod poll;
+mod stack;
 mod support;
 mod template;

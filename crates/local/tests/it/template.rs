@@ -58,6 +58,17 @@ fn queue_variables_hold_the_urls_of_the_engine() {
 }
 
 #[test]
+fn a_function_knows_the_topic_of_ses_and_the_configuration_set() {
+    let functions = template().functions().unwrap();
+    let values = |name: &str| -> BTreeSet<String> {
+        functions.iter().filter_map(|function| function.environment.get(name).cloned()).collect()
+    };
+    let topic = "arn:aws:sns:us-east-1:000000000000:tidings-local-ses-events".to_owned();
+    assert_eq!(values("SNS_TOPIC_ARN"), BTreeSet::from([topic]));
+    assert_eq!(values("SES_CONFIGURATION_SET"), BTreeSet::from(["tidings-local".to_owned()]));
+}
+
+#[test]
 fn webhooks_and_unsubscribe_links_are_open_and_everything_else_needs_a_token() {
     let routes = template().routes().unwrap();
     assert!(routes.len() > 20);

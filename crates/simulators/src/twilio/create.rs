@@ -252,12 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_requests_are_read() {
+    fn requests_through_a_service_and_from_a_number_are_read() {
         let service = include_str!("../../../../tests/fixtures/twilio/request.create.form").trim();
         let draft = read(&Form::parse(service.as_bytes())).ok().unwrap();
         assert_eq!(draft.sender(), "MG0123456789abcdef0123456789abcdef");
         assert_eq!(draft.request["ValidityPeriod"], "14400");
-        let number = include_str!("../../../../tests/fixtures/twilio/request.create-from-number.form").trim();
+        let number = "To=%2B14155552671&From=%2B15005550006&Body=Hi&StatusCallback=https%3A%2F%2Fhooks.example.com%2Fs%3Fm%3D1";
         let draft = read(&Form::parse(number.as_bytes())).ok().unwrap();
         assert_eq!((draft.sender(), draft.body.as_str()), ("+15005550006", "Hi"));
     }

@@ -28,7 +28,8 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::call("Query"))?;
-        let mut channels: Vec<ChannelSettings> = answer.items().iter().map(from_item).collect::<Result<_>>()?;
+        let mut channels: Vec<ChannelSettings> =
+            answer.items().iter().map(from_item).collect::<Result<_>>()?;
         channels.sort_by_key(|settings| Channel::ALL.iter().position(|channel| *channel == settings.channel));
         Ok(channels)
     }
@@ -65,9 +66,9 @@ impl Store {
             let write = self.client.put_item().table_name(&self.tables.directory);
             let write = match put {
                 Put::Created => write.condition_expression("attribute_not_exists(pk)"),
-                Put::Replaced => {
-                    write.condition_expression("version = :seen").expression_attribute_values(":seen", n(seen))
-                }
+                Put::Replaced => write
+                    .condition_expression("version = :seen")
+                    .expression_attribute_values(":seen", n(seen)),
             };
             match write.set_item(Some(to_item(org, &settings, seen + 1))).send().await {
                 Ok(_) => return Ok(Ok((settings, put))),
@@ -91,10 +92,18 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
-    pub async fn pause_channel(&self, org: &OrgId, channel: Channel, reason: &str, at: Timestamp) -> Result<bool> {
+    pub async fn pause_channel(
+        &self,
+        org: &OrgId,
+        channel: Channel,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
         let request = self
             .status_update(org, channel, ChannelStatus::Paused, at)
-            .update_expression("SET #status = :status, status_at = :at, status_reason = :reason ADD version :one")
+            .update_expression(
+                "SET #status = :status, status_at = :at, status_reason = :reason ADD version :one",
+            )
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(held) OR held = :no)")
             .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .expression_attribute_values(":reason", s(reason));

@@ -27,7 +27,8 @@ impl MemberFilter {
 
     /// Whether `member` is meant.
     pub fn matches(&self, member: &Member) -> bool {
-        let in_unit = self.unit_id.as_ref().is_none_or(|id| member.unit.as_ref().is_some_and(|unit| unit.id == *id));
+        let in_unit =
+            self.unit_id.as_ref().is_none_or(|id| member.unit.as_ref().is_some_and(|unit| unit.id == *id));
         in_unit && self.q().is_none_or(|q| mentions(member, &q))
     }
 }
@@ -67,7 +68,20 @@ mod tests {
 
     #[test]
     fn a_search_looks_into_names_email_and_phones_whatever_the_case() {
-        for q in ["ana", "ANA MAR", "öz", "maría öz", "öz, ana", "öz ana", "@example", "7946-0018", "79460018", "020 794", "  ana  ", ""] {
+        for q in [
+            "ana",
+            "ANA MAR",
+            "öz",
+            "maría öz",
+            "öz, ana",
+            "öz ana",
+            "@example",
+            "7946-0018",
+            "79460018",
+            "020 794",
+            "  ana  ",
+            "",
+        ] {
             assert!(finds(q), "{q}");
         }
         for q in ["anna", "north", "m1", "12345", "+1"] {
@@ -84,7 +98,8 @@ mod tests {
 
     #[test]
     fn both_filters_have_to_match() {
-        let filter = |unit: &str| MemberFilter { unit_id: Some(unit.into()), q: Some("ana".into()) }.matches(&ana());
+        let filter =
+            |unit: &str| MemberFilter { unit_id: Some(unit.into()), q: Some("ana".into()) }.matches(&ana());
         assert!(filter("u1"));
         assert!(!filter("u2"));
     }

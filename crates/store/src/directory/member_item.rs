@@ -59,7 +59,8 @@ impl Reach {
             if address.as_str().contains('@') { Kind::Email } else { Kind::Phone }
         };
         let hash = |address: &Address| keys.address_hash(org, address);
-        let all = member.addresses(org_country).iter().map(|address| (hash(address), kind(address))).collect();
+        let all =
+            member.addresses(org_country).iter().map(|address| (hash(address), kind(address))).collect();
         let used = |channel| member.address(channel, org_country).ok().map(|address| hash(&address));
         Self { all, phone: used(Channel::Sms), email: used(Channel::Email) }
     }
@@ -176,14 +177,18 @@ impl MemberItem {
             };
             used.and_then(|hash| self.copies.get(hash)).is_some_and(|copy| copy.out.contains(&channel))
         };
-        Channel::ALL.into_iter().filter(|channel| self.opt_outs.is_out(*channel) || by_address(*channel)).collect()
+        Channel::ALL
+            .into_iter()
+            .filter(|channel| self.opt_outs.is_out(*channel) || by_address(*channel))
+            .collect()
     }
 
     /// Whether the member's addresses may read differently now that the organisation's country is `org_country`.
     pub(super) fn depends_on(&self, org_country: &str) -> bool {
         let Some(member) = self.member.as_ref() else { return false };
         let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
-        let national = |text: &Option<String>| given(text) && !text.as_ref().is_some_and(|t| t.trim().starts_with('+'));
+        let national =
+            |text: &Option<String>| given(text) && !text.as_ref().is_some_and(|t| t.trim().starts_with('+'));
         self.country != org_country
             && !given(&member.country)
             && (national(&member.primary_phone) || national(&member.secondary_phone))

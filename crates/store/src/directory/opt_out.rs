@@ -199,7 +199,10 @@ impl Store {
             let copy = |member: &MemberId| copy_write(org, member, address, &next);
             writes.extend(first.iter().map(|member| copy(member).0));
             if flips {
-                writes.push(log_entry(Subject::Address(address.clone()), channel, recorded, next.version, now).write(org));
+                writes.push(
+                    log_entry(Subject::Address(address.clone()), channel, recorded, next.version, now)
+                        .write(org),
+                );
             }
             match self.commit(writes).await? {
                 Committed::Yes => {
@@ -230,7 +233,9 @@ impl Store {
             .map(|member| async {
                 let mut attempt = 0;
                 // A condition that does not hold: the member has got a newer copy, or given the address up.
-                while self.commit(vec![copy_write(org, member, address, record).1]).await? == Committed::No(Vec::new()) {
+                while self.commit(vec![copy_write(org, member, address, record).1]).await?
+                    == Committed::No(Vec::new())
+                {
                     attempt += 1;
                     if attempt == TRIES {
                         return Err(contended());
@@ -275,7 +280,9 @@ impl Store {
                     .value(":version", n(version)),
             ];
             if recorded.was_out != recorded.is_out {
-                writes.push(log_entry(Subject::Member(member.clone()), channel, recorded, version, now).write(org));
+                writes.push(
+                    log_entry(Subject::Member(member.clone()), channel, recorded, version, now).write(org),
+                );
             }
             if self.commit(writes).await? == Committed::Yes {
                 return Ok(Some(recorded));
@@ -297,13 +304,21 @@ fn log_entry(
 }
 
 /// The write of a member's copy: in the transaction, where the member is known to have the address, and by itself.
-fn copy_write(org: &OrgId, member: &MemberId, address: &AddressHash, record: &AddressRecord) -> (Write, Write) {
-    let update = Write::update(MemberItem::key(org, member), "SET copies.#address.#out = :out, copies.#address.#v = :v")
-        .name("#address", address.as_str())
-        .name("#out", "out")
-        .name("#v", "v")
-        .value(":out", out_attribute(&record.opt_outs.channels()))
-        .value(":v", n(record.version));
+fn copy_write(
+    org: &OrgId,
+    member: &MemberId,
+    address: &AddressHash,
+    record: &AddressRecord,
+) -> (Write, Write) {
+    let update = Write::update(
+        MemberItem::key(org, member),
+        "SET copies.#address.#out = :out, copies.#address.#v = :v",
+    )
+    .name("#address", address.as_str())
+    .name("#out", "out")
+    .name("#v", "v")
+    .value(":out", out_attribute(&record.opt_outs.channels()))
+    .value(":v", n(record.version));
     let alone = update.clone().when("attribute_exists(copies.#address) AND copies.#address.#v < :v");
     (update.when("attribute_exists(copies.#address)"), alone)
 }

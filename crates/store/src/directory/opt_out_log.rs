@@ -96,7 +96,8 @@ impl OptOutsSince {
     /// it: gate 1 has seen that.
     pub fn has_opted_out(&self, channel: Channel, member: &MemberId, address: &AddressHash) -> bool {
         let out = |state: Option<&(u64, bool)>| state.is_some_and(|(_, out)| *out);
-        out(self.by_address.get(&(address.clone(), channel))) || out(self.by_member.get(&(member.clone(), channel)))
+        out(self.by_address.get(&(address.clone(), channel)))
+            || out(self.by_member.get(&(member.clone(), channel)))
     }
 
     /// Whether nothing changed.

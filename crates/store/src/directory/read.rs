@@ -75,7 +75,8 @@ impl Store {
 
     async fn get_batch(&self, batch: Vec<Item>, consistency: Consistency) -> Result<Vec<Item>> {
         let table = self.tables.directory.as_str();
-        let undone = |left| StoreError::Undone { operation: "BatchGetItem", left, code: "unprocessed".into() };
+        let undone =
+            |left| StoreError::Undone { operation: "BatchGetItem", left, code: "unprocessed".into() };
         let mut found = Vec::with_capacity(batch.len());
         let mut left = batch;
         let mut fruitless = 0;

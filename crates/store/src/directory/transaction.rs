@@ -141,7 +141,8 @@ impl Store {
 
     async fn commit_together(&self, writes: Vec<Write>) -> Result<Committed> {
         let table = &self.tables.directory;
-        let items = writes.into_iter().map(|write| write.in_transaction(table)).collect::<Result<Vec<_>>>()?;
+        let items =
+            writes.into_iter().map(|write| write.in_transaction(table)).collect::<Result<Vec<_>>>()?;
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Committed::Yes),
             Err(SdkError::ServiceError(e)) => match e.err() {

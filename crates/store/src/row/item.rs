@@ -15,7 +15,7 @@ pub(super) fn created(at: Timestamp, id: MessageId) -> String {
     format!("{:013}#{id}", at.millis())
 }
 
-fn created_at(created: &str) -> Option<Timestamp> {
+pub(super) fn created_at(created: &str) -> Option<Timestamp> {
     created.split_once('#')?.0.parse().ok().map(Timestamp::from_millis)
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod item;
+mod list;
 mod query;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use domain::{Channel, MemberId, MessageId, MessageStatus, OrgId, Reason, Timesta
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, Changed};
+pub use list::TimelineSpan;
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The way to a provider: credentials, the sender's state, and what its answers say about the sender as a whole.
 
-use channels::ses::{SesConfig, SesSender};
+use channels::ses::{SesClient, SesConfig, SesSender};
 use channels::twilio::{TwilioConfig, TwilioSender};
 use channels::whatsapp::{WhatsAppConfig, WhatsAppSender};
 use channels::{Outcome, Secret, Sender};
@@ -55,6 +55,7 @@ impl Connect for Sms {
             auth_token: Secret::new(field(secret, "auth_token")?),
             sender: settings.sender.clone(),
             status_callback: format!("{}/webhooks/twilio/{org}/status", self.public_base_url),
+            validity_period: None,
         };
         Ok(TwilioSender::new(self.http.clone(), config))
     }
@@ -88,7 +89,7 @@ impl Connect for WhatsApp {
 /// Email through Amazon SES.
 pub struct Email {
     /// The SES client, with its own retries off.
-    pub client: aws_sdk_ses::Client,
+    pub client: SesClient,
     /// The configuration set that makes SES report what happens.
     pub configuration_set: Option<String>,
     /// Makes the links with which recipients opt out.
@@ -103,8 +104,8 @@ impl Connect for Email {
 
     fn connect(&self, _org: &OrgId, settings: &ChannelSettings, _secret: &Value) -> Result<SesSender, SecretError> {
         let config = SesConfig {
-            from: settings.sender.clone(),
-            reply_to: settings.reply_to.clone(),
+            from: settings.sender.parse().map_err(|_| SecretError::Unfit("a sender that is a mailbox"))?,
+            reply_to: settings.reply_to.as_deref().and_then(|mailbox| mailbox.parse().ok()),
             configuration_set: self.configuration_set.clone(),
         };
         Ok(SesSender::new(self.client.clone(), config))
@@ -119,7 +120,26 @@ impl Connect for Email {
 /// An open way to the provider, with what is known of the sender's state.
 pub(super) struct Line<S> {
     pub(super) sender: S,
-    paused_at: Option<Timestamp>,
+    state: State,
+}
+
+/// Whether the sender takes messages, as far as is known.
+enum State {
+    Active,
+    /// The provider refused it as a whole; one message tries it again after a while.
+    Refused { at: Timestamp },
+    /// A person paused it: only a person resumes it.
+    Held,
+}
+
+impl State {
+    fn of(settings: &ChannelSettings) -> Self {
+        match (settings.status, settings.status_at) {
+            (ChannelStatus::Active, _) => Self::Active,
+            (ChannelStatus::Paused, Some(at)) if !settings.held => Self::Refused { at },
+            (ChannelStatus::Paused, _) => Self::Held,
+        }
+    }
 }
 
 /// `None` if the organisation no longer has the channel.
@@ -133,19 +153,25 @@ pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<
         None => Value::Null,
     };
     let sender = deps.connect.connect(org, &settings, &secret)?;
-    let paused_at = (settings.status == ChannelStatus::Paused).then_some(settings.status_at).flatten();
-    Ok(Some(Line { sender, paused_at }))
+    Ok(Some(Line { sender, state: State::of(&settings) }))
 }
 
 impl<S: Sender> Line<S> {
     /// Whether the sender was refused as a whole so recently that nothing is tried.
     pub(super) fn resting(&self, now: Timestamp) -> bool {
-        self.paused_at.is_some_and(|at| now < at + PROBE_AFTER)
+        match self.state {
+            State::Active => false,
+            State::Refused { at } => now < at + PROBE_AFTER,
+            State::Held => true,
+        }
     }
 
     /// A paused sender is tried with a single message.
     pub(super) fn group_size(&self) -> usize {
-        if self.paused_at.is_some() { 1 } else { GROUP }
+        match self.state {
+            State::Active => GROUP,
+            State::Refused { .. } | State::Held => 1,
+        }
     }
 
     /// Draws conclusions from one answer about the sender and the address.
@@ -159,11 +185,11 @@ impl<S: Sender> Line<S> {
     ) -> Result<(), Error> {
         match outcome {
             Outcome::SenderRefused { reason, .. } => {
-                self.paused_at = Some(at);
-                deps.store.pause_channel(org, C::CHANNEL, &reason.to_string(), at).await?;
+                self.state = State::Refused { at };
+                deps.store.pause_channel(org, C::CHANNEL, reason.sentence(), at).await?;
             }
-            Outcome::Accepted { .. } if self.paused_at.is_some() => {
-                self.paused_at = None;
+            Outcome::Accepted { .. } if matches!(self.state, State::Refused { .. }) => {
+                self.state = State::Active;
                 deps.store.resume_channel(org, C::CHANNEL, at).await?;
             }
             Outcome::OptedOut { .. } => {

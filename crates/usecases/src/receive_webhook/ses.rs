@@ -18,12 +18,12 @@ pub(super) async fn notification(deps: &ReceiveWebhook, request: &Request) -> Re
     match deps.certificates.verify(&envelope, now).await {
         Ok(()) => {}
         // Amazon's certificate could not be fetched: that says nothing about the call, and SNS brings it again.
-        Err(SnsError::Certificate) => return Err(Error::Missing("the certificate of an SNS message").into()),
+        Err(SnsError::Unavailable) => return Err(Error::Unavailable("SNS").into()),
         Err(_) => return Err(forged()),
     }
     match &envelope.kind {
         Kind::SubscriptionConfirmation(confirmation) => {
-            deps.certificates.confirm(confirmation).await.map_err(|_| Error::Missing("the answer to a confirmation"))?;
+            deps.certificates.confirm(confirmation).await.map_err(|_| Error::Unavailable("SNS"))?;
             tracing::info!("the subscription to SES events is confirmed");
         }
         Kind::UnsubscribeConfirmation(_) => tracing::error!("the subscription to SES events was cancelled"),

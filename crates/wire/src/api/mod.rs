@@ -3,4 +3,5 @@
 pub mod bulk_action;
 pub mod fields;
 pub mod http;
+pub mod message;
 pub mod problem;

@@ -37,10 +37,8 @@ pub(in crate::sqs) fn create(
     }
     check_target(call.state, &name, &wanted)?;
     let (now, tags) = (call.now, input.tags);
-    let id = call
-        .state
-        .store
-        .write(|tables| Ok(tables.insert_queue(&name, now, wanted.given(), &tags)?))?;
+    let id =
+        call.state.store.write(|tables| Ok(tables.insert_queue(&name, now, wanted.given(), &tags)?))?;
     let attributes = wanted.given().clone();
     call.state.add(QueueRow { id, name, created_at: now, modified_at: now, attributes, tags })?;
     Ok(output)

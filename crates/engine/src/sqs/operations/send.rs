@@ -31,8 +31,9 @@ pub(in crate::sqs) fn send_batch(
     }
     let size: usize = input.entries.iter().map(message::size).sum();
     if size > LARGEST_BATCH {
-        let message =
-            format!("Batch requests cannot be longer than {LARGEST_BATCH} bytes. You have sent {size} bytes.");
+        let message = format!(
+            "Batch requests cannot be longer than {LARGEST_BATCH} bytes. You have sent {size} bytes."
+        );
         return Err(Refusal::new(Fault::BatchRequestTooLong, message));
     }
     let (id, settings) = (queue.id, &queue.settings);

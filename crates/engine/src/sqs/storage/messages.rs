@@ -77,7 +77,9 @@ impl Tables<'_> {
 
     /// How often the message was received in its present queue.
     pub(in crate::sqs) fn receives(self, id: i64) -> rusqlite::Result<i64> {
-        self.0.prepare_cached("SELECT receives FROM messages WHERE id = ?1")?.query_row([id], |row| row.get(0))
+        self.0
+            .prepare_cached("SELECT receives FROM messages WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
     }
 
     /// Moves a message to its dead-letter queue. Its age goes on: retention counts from the first queue.

@@ -81,9 +81,7 @@ impl Store {
         match opened {
             Ok((connection, VERSION)) => Ok(Self { connection }),
             Ok((_, version)) => Err(failed(format!("it has version {version}, not {VERSION}").into())),
-            Err(error) if super::is_locked(&error) => {
-                Err(EngineError::FileLocked { path: path.to_owned() })
-            }
+            Err(error) if super::is_locked(&error) => Err(EngineError::FileLocked { path: path.to_owned() }),
             Err(error) => Err(failed(Box::new(error))),
         }
     }

@@ -44,7 +44,8 @@ impl Tables<'_> {
             if wrapped && name.as_str() > turn {
                 break;
             }
-            let (visible, later) = self.head_of_group(queue, &name, now, limit)?;
+            // Each group found so far takes at least one of the places.
+            let (visible, later) = self.head_of_group(queue, &name, now, limit - waiting.len())?;
             next = [next, later].into_iter().flatten().min();
             group = self.group_after(queue, &name)?;
             if !visible.is_empty() {

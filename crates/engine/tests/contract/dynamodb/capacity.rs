@@ -28,7 +28,9 @@ async fn put_cost(table: &Table<'_>, item: Item) -> (f64, f64) {
 
 async fn indexed_row(world: &World) -> Table<'_> {
     let table = Table::new(world).await;
-    table.has(item([("pk", s("a")), ("sk", s("1")), ("group_key", s("g")), ("at", s("t1")), ("v", n(1))])).await;
+    table
+        .has(item([("pk", s("a")), ("sk", s("1")), ("group_key", s("g")), ("at", s("t1")), ("v", n(1))]))
+        .await;
     table
 }
 
@@ -155,7 +157,9 @@ async fn a_single_write_whose_condition_fails_does_not_say_what_it_cost() {
             .send()
             .await;
         let body = match failed.as_ref().unwrap_err().raw_response() {
-            Some(response) => String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned(),
+            Some(response) => {
+                String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned()
+            }
             None => panic!("the service answers"),
         };
         assert!(!body.contains("ConsumedCapacity"), "{body}");

@@ -19,7 +19,8 @@ async fn a_put_whose_condition_fails_returns_the_item_that_is_there() {
         let with = put().return_values_on_condition_check_failure(OnFailure::AllOld).send().await;
         let with = with.unwrap_err().into_service_error();
         assert!(with.is_conditional_check_failed_exception());
-        let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) = with
+        let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
+            with
         else {
             panic!("{with:?}")
         };
@@ -69,8 +70,9 @@ async fn an_update_whose_condition_fails_returns_the_old_item_and_changes_nothin
             .await
             .unwrap_err()
             .into_service_error();
-        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) =
-            failed
+        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
+            failed,
+        ) = failed
         else {
             panic!("{failed:?}")
         };
@@ -95,8 +97,9 @@ async fn an_update_on_condition_of_existence_makes_no_item() {
             .await
             .unwrap_err()
             .into_service_error();
-        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) =
-            failed
+        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
+            failed,
+        ) = failed
         else {
             panic!("{failed:?}")
         };
@@ -148,7 +151,9 @@ async fn conditions_compare_look_inside_and_combine() {
     contract(here!(), async |world| {
         let table = Table::new(&world).await;
         let tags = aws_sdk_dynamodb::types::AttributeValue::Ss(vec!["x".into(), "y".into()]);
-        table.has(item([("pk", s("a")), ("sk", s("1")), ("v", n(5)), ("text", s("hello")), ("tags", tags)])).await;
+        table
+            .has(item([("pk", s("a")), ("sk", s("1")), ("v", n(5)), ("text", s("hello")), ("tags", tags)]))
+            .await;
         for (condition, holds) in [
             ("v BETWEEN :four AND :six", true),
             ("v IN (:four, :six)", false),
@@ -160,8 +165,14 @@ async fn conditions_compare_look_inside_and_combine() {
             ("(v > :six OR #text = :he) AND attribute_exists(pk)", false),
             ("attribute_not_exists(nothing) AND v <> :six", true),
         ] {
-            let all =
-                [(":four", n(4)), (":five", n(5)), (":six", n(6)), (":he", s("he")), (":x", s("x")), (":string", s("S"))];
+            let all = [
+                (":four", n(4)),
+                (":five", n(5)),
+                (":six", n(6)),
+                (":he", s("he")),
+                (":x", s("x")),
+                (":string", s("S")),
+            ];
             let mut update = table
                 .update(key("a", "1"))
                 .update_expression("SET seen = :seen")

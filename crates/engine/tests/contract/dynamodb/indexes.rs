@@ -51,8 +51,13 @@ async fn an_item_enters_moves_in_and_leaves_the_index_with_its_attribute() {
         assert_eq!(order().await, "2 1");
         table.update(key("a", "2")).update_expression("REMOVE group_key").send().await.unwrap();
         assert_eq!(order().await, "1");
-        table.update(key("a", "2")).update_expression("SET group_key = :g").expression_attribute_values(":g", s("g"))
-            .send().await.unwrap();
+        table
+            .update(key("a", "2"))
+            .update_expression("SET group_key = :g")
+            .expression_attribute_values(":g", s("g"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(order().await, "2 1");
     })
     .await;

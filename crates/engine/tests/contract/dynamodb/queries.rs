@@ -39,7 +39,8 @@ async fn a_page_that_ends_with_the_last_item_still_has_a_key_to_go_on_from() {
         let table = table_of(&world, &["1", "2"]).await;
         let page = table.query("a").limit(2).send().await.unwrap();
         assert_eq!(page.last_evaluated_key, Some(key("a", "2")));
-        let rest = table.query("a").limit(2).set_exclusive_start_key(page.last_evaluated_key).send().await.unwrap();
+        let rest =
+            table.query("a").limit(2).set_exclusive_start_key(page.last_evaluated_key).send().await.unwrap();
         assert_eq!((rest.count(), rest.last_evaluated_key), (0, None));
     })
     .await;
@@ -80,7 +81,8 @@ async fn a_count_returns_no_items() {
 #[tokio::test]
 async fn sort_keys_can_be_ranged_prefixed_and_read_backwards() {
     contract(here!(), async |world| {
-        let table = table_of(&world, &["CHUNK#00001", "CHUNK#00002", "PARCEL#00001#sms", "PARCEL#00002#sms"]).await;
+        let table =
+            table_of(&world, &["CHUNK#00001", "CHUNK#00002", "PARCEL#00001#sms", "PARCEL#00002#sms"]).await;
         let query = |condition: &str| {
             let query = world.dynamodb.query().table_name(&table.name).consistent_read(true);
             let query = query.key_condition_expression(format!("pk = :pk AND {condition}"));
@@ -121,7 +123,8 @@ async fn a_page_ends_at_one_megabyte() {
         let page = table.query("a").send().await.unwrap();
         assert!(page.last_evaluated_key.is_some());
         assert!(page.count() < 4, "{} items", page.count());
-        let rest = table.query("a").set_exclusive_start_key(page.last_evaluated_key.clone()).send().await.unwrap();
+        let rest =
+            table.query("a").set_exclusive_start_key(page.last_evaluated_key.clone()).send().await.unwrap();
         assert_eq!(page.count() + rest.count(), 4);
     })
     .await;

@@ -108,7 +108,8 @@ async fn conditions_of_statements_look_at_other_attributes() {
                 .build()
                 .unwrap()
         };
-        let refused = table.execute(vec![statement("\"status\" IN (?, ?)", vec![s("sent"), s("failed")])]).await;
+        let refused =
+            table.execute(vec![statement("\"status\" IN (?, ?)", vec![s("sent"), s("failed")])]).await;
         assert_eq!(codes(&refused), [Some(Code::ConditionalCheckFailed)]);
         let done = table
             .execute(vec![statement(
@@ -144,10 +145,8 @@ async fn a_statement_costs_what_a_single_write_costs_also_when_it_fails() {
         };
         let inserted = table.execute((2..12).map(|v| table.insert(&v.to_string(), v)).collect()).await;
         assert!((units(&inserted) - 10.0).abs() < 1e-9, "{}", units(&inserted));
-        let half = vec![
-            table.advance("1", 1, 2, OnFailure::AllOld),
-            table.advance("2", 7, 2, OnFailure::AllOld),
-        ];
+        let half =
+            vec![table.advance("1", 1, 2, OnFailure::AllOld), table.advance("2", 7, 2, OnFailure::AllOld)];
         let half = table.execute(half).await;
         assert!((units(&half) - 2.0).abs() < 1e-9, "{}", units(&half));
     })

@@ -31,7 +31,8 @@ async fn a_missing_table_is_an_error_that_the_sdk_knows() {
 async fn an_expired_item_can_be_read_until_it_is_swept() {
     contract(here!(), async |world| {
         let table = Table::new(&world).await;
-        let specification = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().unwrap();
+        let specification =
+            TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().unwrap();
         let enable = world.dynamodb.update_time_to_live().table_name(&table.name);
         enable.time_to_live_specification(specification).send().await.unwrap();
         let described = world.dynamodb.describe_time_to_live().table_name(&table.name).send().await.unwrap();

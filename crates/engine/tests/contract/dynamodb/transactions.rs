@@ -36,14 +36,13 @@ impl Table<'_> {
     }
 }
 
-type Outcome = Result<
-    TransactWriteItemsOutput,
-    aws_sdk_dynamodb::error::SdkError<TransactWriteItemsError>,
->;
+type Outcome = Result<TransactWriteItemsOutput, aws_sdk_dynamodb::error::SdkError<TransactWriteItemsError>>;
 
 fn reasons(outcome: Outcome) -> Vec<CancellationReason> {
     match outcome.unwrap_err().into_service_error() {
-        TransactWriteItemsError::TransactionCanceledException(canceled) => canceled.cancellation_reasons.unwrap(),
+        TransactWriteItemsError::TransactionCanceledException(canceled) => {
+            canceled.cancellation_reasons.unwrap()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -54,7 +53,8 @@ async fn a_transaction_puts_updates_deletes_and_checks_as_one() {
         let table = Table::new(&world).await;
         table.has(item([("pk", s("a")), ("sk", s("gone"))])).await;
         table.has(item([("pk", s("a")), ("sk", s("checked")), ("version", n(3))])).await;
-        let delete = Delete::builder().table_name(&table.name).set_key(Some(key("a", "gone"))).build().unwrap();
+        let delete =
+            Delete::builder().table_name(&table.name).set_key(Some(key("a", "gone"))).build().unwrap();
         table
             .transact(vec![
                 table.put_new(key("a", "new")),
@@ -127,9 +127,8 @@ async fn a_token_with_another_transaction_is_refused() {
 async fn a_transaction_has_at_most_100_items_and_each_item_once() {
     contract(here!(), async |world| {
         let table = Table::new(&world).await;
-        let puts = |count: u32| {
-            (0..count).map(|n| table.put_new(key("a", &n.to_string()))).collect::<Vec<_>>()
-        };
+        let puts =
+            |count: u32| (0..count).map(|n| table.put_new(key("a", &n.to_string()))).collect::<Vec<_>>();
         assert_eq!(code(table.transact(puts(101)).send().await), "ValidationException");
         let twice = table.transact(vec![table.add_one("1"), table.add_one("1")]).send().await;
         assert_eq!(code(twice), "ValidationException");

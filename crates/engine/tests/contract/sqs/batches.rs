@@ -70,10 +70,7 @@ async fn batches_that_are_malformed_are_refused_whole() {
         let twins = vec![entry("e", "x"), entry("e", "y")];
         assert_eq!(code(send(twins).await), "AWS.SimpleQueueService.BatchEntryIdsNotDistinct");
         for bad in ["with space", &"e".repeat(81)] {
-            assert_eq!(
-                code(send(vec![entry(bad, "x")]).await),
-                "AWS.SimpleQueueService.InvalidBatchEntryId"
-            );
+            assert_eq!(code(send(vec![entry(bad, "x")]).await), "AWS.SimpleQueueService.InvalidBatchEntryId");
         }
         assert_eq!(queue.counts().await, (0, 0, 0));
     })
@@ -102,7 +99,10 @@ async fn an_entry_that_is_refused_does_not_touch_the_others() {
         let sent = batch.entries(entry("long", &"x".repeat(1025))).send().await.unwrap();
         assert_eq!(sent.successful()[0].id(), "good");
         let failed = &sent.failed()[0];
-        assert_eq!((failed.id(), failed.code(), failed.sender_fault()), ("long", "InvalidParameterValue", true));
+        assert_eq!(
+            (failed.id(), failed.code(), failed.sender_fault()),
+            ("long", "InvalidParameterValue", true)
+        );
         assert_eq!(bodies(&queue.received().await), ["fits"]);
     })
     .await;
@@ -142,10 +142,31 @@ async fn visibility_can_be_changed_in_a_batch() {
                 .unwrap()
         };
         let batch = world.sqs.change_message_visibility_batch().queue_url(&queue.url);
-        let changed = batch.entries(change("a", 0, 0)).entries(change("b", 1, 43_201)).send().await.unwrap();
-        assert_eq!(changed.successful()[0].id(), "a");
-        assert_eq!(changed.failed()[0].code(), "InvalidParameterValue");
+        let changed = batch.entries(change("a", 0, 0)).entries(change("b", 1, 600)).send().await.unwrap();
+        assert_eq!((changed.successful().len(), changed.failed().len()), (2, 0));
         assert_eq!(queue.received_one().await.message_id(), messages[0].message_id());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_timeout_over_the_limit_fails_alone_in_a_batch() {
+    contract(here!(), async |world| {
+        let queue = Queue::new(&world, "jobs").await;
+        queue.send("one").await;
+        let message = queue.received_one().await;
+        let change = |id: &str, timeout| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(id)
+                .receipt_handle(handle(&message))
+                .visibility_timeout(timeout)
+                .build()
+                .unwrap()
+        };
+        let batch = world.sqs.change_message_visibility_batch().queue_url(&queue.url);
+        let changed = batch.entries(change("good", 60)).entries(change("long", 43_201)).send().await.unwrap();
+        assert_eq!(changed.successful()[0].id(), "good");
+        assert_eq!((changed.failed()[0].id(), changed.failed()[0].code()), ("long", "InvalidParameterValue"));
     })
     .await;
 }

@@ -66,7 +66,8 @@ async fn only_the_message_attributes_that_are_asked_for_come_back() {
         let send = send.message_attributes("Help.Me", string("Me"));
         send.message_attributes("General", string("Kenobi")).send().await.unwrap();
         let receive = world.sqs.receive_message().queue_url(&queue.url);
-        let message = receive.message_attribute_names("Hello").send().await.unwrap().messages.unwrap().remove(0);
+        let message =
+            receive.message_attribute_names("Hello").send().await.unwrap().messages.unwrap().remove(0);
         assert_eq!(message.message_attributes().unwrap().len(), 1);
         // The digest that the service itself gives for `Hello` alone.
         assert_eq!(message.md5_of_message_attributes(), Some("a311262e065454b75da111d535b8dacd"));

@@ -59,13 +59,21 @@ async fn a_long_poll_wakes_when_a_delay_ends() {
 }
 
 #[tokio::test]
-async fn parameters_of_receiving_have_limits() {
+async fn a_receive_asks_for_one_to_ten_messages() {
     contract(here!(), async |world| {
         let queue = Queue::new(&world, "jobs").await;
         for most in [0, 11] {
             let refused = queue.receive().max_number_of_messages(most).send().await;
             assert_eq!(code(refused), "InvalidParameterValue", "{most} messages");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waiting_and_hiding_have_limits() {
+    contract(here!(), async |world| {
+        let queue = Queue::new(&world, "jobs").await;
         for wait in [-1, 21] {
             let refused = queue.receive().wait_time_seconds(wait).send().await;
             assert_eq!(code(refused), "InvalidParameterValue", "{wait} s");
@@ -84,7 +92,11 @@ async fn many_receivers_lose_nothing_and_get_nothing_twice() {
             let entries: Vec<_> = (0..10)
                 .map(|n| {
                     let body = format!("{batch}-{n}");
-                    SendMessageBatchRequestEntry::builder().id(format!("e{n}")).message_body(body).build().unwrap()
+                    SendMessageBatchRequestEntry::builder()
+                        .id(format!("e{n}"))
+                        .message_body(body)
+                        .build()
+                        .unwrap()
                 })
                 .collect();
             world.sqs.send_message_batch().queue_url(&queue.url).set_entries(Some(entries)).send()

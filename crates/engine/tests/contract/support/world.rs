@@ -64,16 +64,14 @@ fn prefix(check: &str) -> String {
 }
 
 /// SDK clients as the functions use them, but over plain HTTP and without retries: a check must see the first answer.
-pub(crate) fn clients(
-    dynamodb_url: &str,
-    sqs_url: &str,
-) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
+pub(crate) fn clients(dynamodb_url: &str, sqs_url: &str) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
     use aws_sdk_dynamodb::config as dynamodb;
     use aws_sdk_sqs::config as sqs;
 
     let http = HttpClients::new().build_http();
-    let credentials =
-        || dynamodb::Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("test");
+    let credentials = || {
+        dynamodb::Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("test")
+    };
     let for_dynamodb = dynamodb::Builder::new()
         .behavior_version(dynamodb::BehaviorVersion::latest())
         .region(dynamodb::Region::new("us-east-1"))

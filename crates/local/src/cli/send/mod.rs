@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value as Json, json};
 
-use super::Data;
+use super::{DEFAULT_PORT, Data};
 use crate::{
     api::Api,
     data::DataFolder,
@@ -42,7 +42,7 @@ pub(super) struct Send {
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     to: Vec<String>,
     /// The port of the running stack.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
     /// The organisation that sends.
     #[arg(long, default_value = "demo")]

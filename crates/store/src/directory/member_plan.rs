@@ -1,0 +1,298 @@
+//! Turning members' writes into transactions. A pure function of what was read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::opt_out::AddressHash;
+use domain::{MemberId, OrgId, Timestamp};
+
+use super::member_item::{Copy, MemberItem, Reach};
+use super::transaction::{Write, next_version};
+use super::{AddressKeys, AddressRecord, MAX_MEMBERS_PER_ADDRESS, MemberWrite, Written};
+use crate::item::{json, n, s};
+
+/// Longest transaction, in bytes of members; DynamoDB takes 4 MB.
+const MAX_BYTES: usize = 1_000_000;
+
+/// What all writes of a call share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) keys: &'a AddressKeys,
+    pub(super) org: &'a OrgId,
+    pub(super) org_country: &'a str,
+    pub(super) now: Timestamp,
+}
+
+/// One member's write, worked out as far as that needs no address items.
+pub(super) struct Draft<'a> {
+    /// Its place in the call.
+    pub(super) index: usize,
+    id: &'a MemberId,
+    write: &'a MemberWrite,
+    known: Option<&'a MemberItem>,
+    reach: Reach,
+    joins: BTreeSet<AddressHash>,
+    leaves: BTreeSet<AddressHash>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(
+        setting: Setting<'_>,
+        index: usize,
+        write: &'a MemberWrite,
+        known: Option<&'a MemberItem>,
+    ) -> Self {
+        let reach = match write {
+            MemberWrite::Put(member) => Reach::of(setting.keys, setting.org, member, setting.org_country),
+            MemberWrite::Delete(_) => Reach::default(),
+        };
+        let before: BTreeSet<&AddressHash> = known.iter().flat_map(|item| item.copies.keys()).collect();
+        let joins = reach.all.keys().filter(|hash| !before.contains(hash)).cloned().collect();
+        let leaves = before
+            .iter()
+            .filter(|hash| !reach.all.contains_key(**hash))
+            .map(|hash| (*hash).clone())
+            .collect();
+        Self { index, id: write.id(), write, known, reach, joins, leaves }
+    }
+
+    /// The addresses whose items change with this write.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &AddressHash> {
+        self.joins.iter().chain(&self.leaves)
+    }
+
+    fn bytes(&self) -> usize {
+        let fields = |member: &domain::member::Member| -> usize {
+            member.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+        };
+        match self.write {
+            MemberWrite::Put(member) => 2_000 + fields(member),
+            MemberWrite::Delete(_) => 500,
+        }
+    }
+
+    /// What the write comes to once it is carried out.
+    pub(super) fn written(&self) -> Written {
+        match (self.write, self.known.is_some_and(|item| item.member.is_some())) {
+            (MemberWrite::Delete(_), _) => Written::Deleted,
+            (MemberWrite::Put(_), true) => Written::Replaced,
+            (MemberWrite::Put(_), false) => Written::Created,
+        }
+    }
+
+    /// The write of the member's item; `addresses` are those of the group as they will be. `None` if there is nothing to do.
+    fn member_write(&self, setting: Setting<'_>, addresses: &Addresses) -> Option<Write> {
+        let seen = self.known.map_or(0, |item| item.version);
+        let version = next_version(seen, setting.now);
+        let write = match (self.write, self.known) {
+            (MemberWrite::Delete(_), None) => return None,
+            (MemberWrite::Delete(id), Some(known)) => {
+                if known.opt_outs.is_empty() {
+                    Write::delete(MemberItem::key(setting.org, id))
+                } else if known.member.is_none() {
+                    return None;
+                } else {
+                    Write::put(self.left_over(known, version).to_item(setting.org))
+                }
+            }
+            (MemberWrite::Put(_), Some(known)) if known.member.is_some() => {
+                self.update(setting, addresses, version)
+            }
+            (MemberWrite::Put(member), known) => {
+                let copies =
+                    self.joins.iter().filter_map(|hash| Some((hash.clone(), self.copy(hash, addresses)?)));
+                let item = MemberItem {
+                    id: self.id.clone(),
+                    member: Some(member.clone()),
+                    country: setting.org_country.to_owned(),
+                    phone: self.reach.phone.clone(),
+                    email: self.reach.email.clone(),
+                    copies: copies.collect(),
+                    opt_outs: known.map(|item| item.opt_outs.clone()).unwrap_or_default(),
+                    version,
+                };
+                Write::put(item.to_item(setting.org))
+            }
+        };
+        Some(write.when_version(seen))
+    }
+
+    /// What is kept of a deleted member: that they opted out, should they come back.
+    fn left_over(&self, known: &MemberItem, version: u64) -> MemberItem {
+        MemberItem {
+            member: None,
+            country: String::new(),
+            phone: None,
+            email: None,
+            copies: BTreeMap::new(),
+            version,
+            ..known.clone()
+        }
+    }
+
+    fn copy(&self, hash: &AddressHash, addresses: &Addresses) -> Option<Copy> {
+        let record = &addresses.0.get(hash)?.next;
+        Some(Copy {
+            kind: *self.reach.all.get(hash)?,
+            version: record.version,
+            out: record.opt_outs.channels(),
+        })
+    }
+
+    /// Replaces the member on its item. Copies of addresses that stay are not touched: whoever changes those addresses
+    /// writes them.
+    fn update(&self, setting: Setting<'_>, addresses: &Addresses, version: u64) -> Write {
+        let mut sets =
+            vec!["#data = :data".to_owned(), "country = :country".into(), "version = :version".into()];
+        let mut removes = Vec::new();
+        for (name, used) in [("phone", &self.reach.phone), ("email", &self.reach.email)] {
+            match used {
+                Some(_) => sets.push(format!("{name} = :{name}")),
+                None => removes.push(name.to_owned()),
+            }
+        }
+        sets.extend((0..self.joins.len()).map(|i| format!("copies.#j{i} = :j{i}")));
+        removes.extend((0..self.leaves.len()).map(|i| format!("copies.#l{i}")));
+        let removes =
+            if removes.is_empty() { String::new() } else { format!(" REMOVE {}", removes.join(", ")) };
+        let data = match self.write {
+            MemberWrite::Put(member) => json(member),
+            MemberWrite::Delete(_) => json(&()),
+        };
+        let mut write =
+            Write::update(MemberItem::key(setting.org, self.id), format!("SET {}{removes}", sets.join(", ")))
+                .name("#data", "data")
+                .value(":data", data)
+                .value(":country", s(setting.org_country))
+                .value(":version", n(version));
+        for (name, used) in [(":phone", &self.reach.phone), (":email", &self.reach.email)] {
+            if let Some(hash) = used {
+                write = write.value(name, s(hash.as_str()));
+            }
+        }
+        for (i, hash) in self.joins.iter().enumerate() {
+            let copy = self.copy(hash, addresses).unwrap_or_default();
+            write =
+                write.name(&format!("#j{i}"), hash.as_str()).value(&format!(":j{i}"), copy.to_attribute());
+        }
+        for (i, hash) in self.leaves.iter().enumerate() {
+            write = write.name(&format!("#l{i}"), hash.as_str());
+        }
+        write
+    }
+}
+
+/// An address's item before and after a group.
+struct Changed {
+    seen: u64,
+    next: AddressRecord,
+}
+
+/// The addresses of a group.
+#[derive(Default)]
+struct Addresses(BTreeMap<AddressHash, Changed>);
+
+/// Writes that go together.
+#[derive(Default)]
+pub(super) struct Group<'a> {
+    pub(super) rows: Vec<Draft<'a>>,
+    addresses: Addresses,
+    bytes: usize,
+}
+
+impl<'a> Group<'a> {
+    fn has_room(&self, draft: &Draft<'_>, room: usize) -> bool {
+        let new = draft.touched().filter(|hash| !self.addresses.0.contains_key(*hash)).count();
+        let writes = self.rows.len() + self.addresses.0.len() + new + 1;
+        self.rows.is_empty() || (writes <= room && self.bytes + draft.bytes() <= MAX_BYTES)
+    }
+
+    fn add(&mut self, setting: Setting<'_>, draft: Draft<'a>, known: &HashMap<AddressHash, AddressRecord>) {
+        for hash in draft.touched() {
+            let changed = self.addresses.0.entry(hash.clone()).or_insert_with(|| {
+                let mut next = known.get(hash).cloned().unwrap_or_default();
+                let seen = next.version;
+                next.version = next_version(seen, setting.now);
+                Changed { seen, next }
+            });
+            if draft.joins.contains(hash) {
+                changed.next.members.insert(draft.id.clone());
+            } else {
+                changed.next.members.remove(draft.id);
+            }
+        }
+        self.bytes += draft.bytes();
+        self.rows.push(draft);
+    }
+
+    /// The writes of the group's transaction.
+    pub(super) fn writes(&self, setting: Setting<'_>) -> Vec<Write> {
+        let members = self.rows.iter().filter_map(|draft| draft.member_write(setting, &self.addresses));
+        let addresses = self
+            .addresses
+            .0
+            .iter()
+            .map(|(hash, changed)| changed.next.write(setting.org, hash, changed.seen));
+        members.chain(addresses).collect()
+    }
+}
+
+/// What is done in one round, and what is left to the next.
+pub(super) struct Round<'a> {
+    /// Groups of which no two write the same item.
+    pub(super) groups: Vec<Group<'a>>,
+    /// Places of writes that have to wait for another group.
+    pub(super) deferred: Vec<usize>,
+    /// Places of writes that would give an address to too many members.
+    pub(super) refused: Vec<usize>,
+}
+
+/// Divides writes into groups of at most `room` items. Members who share an address go together where there is room;
+/// else the later one waits, since its copy depends on what the earlier one's write makes of the address's version.
+pub(super) fn round<'a>(
+    setting: Setting<'_>,
+    drafts: Vec<Draft<'a>>,
+    known: &HashMap<AddressHash, AddressRecord>,
+    room: usize,
+) -> Round<'a> {
+    let mut round = Round { groups: Vec::new(), deferred: Vec::new(), refused: Vec::new() };
+    let mut current = Group::default();
+    let mut closed: BTreeSet<AddressHash> = BTreeSet::new();
+    let mut taken: BTreeSet<&MemberId> = BTreeSet::new();
+    for draft in drafts {
+        if taken.contains(draft.id) || draft.touched().any(|hash| closed.contains(hash)) {
+            round.deferred.push(draft.index);
+            continue;
+        }
+        if draft.joins.iter().any(|hash| is_full(hash, &current, known)) {
+            round.refused.push(draft.index);
+            continue;
+        }
+        taken.insert(draft.id);
+        if draft.touched().next().is_none() {
+            // Nothing but its own item: a write by itself, at half the price of a transaction.
+            let mut alone = Group::default();
+            alone.add(setting, draft, known);
+            round.groups.push(alone);
+            continue;
+        }
+        if !current.has_room(&draft, room) {
+            let shares = draft.touched().any(|hash| current.addresses.0.contains_key(hash));
+            closed.extend(current.addresses.0.keys().cloned());
+            round.groups.push(std::mem::take(&mut current));
+            if shares {
+                round.deferred.push(draft.index);
+                continue;
+            }
+        }
+        current.add(setting, draft, known);
+    }
+    if !current.rows.is_empty() {
+        round.groups.push(current);
+    }
+    round
+}
+
+fn is_full(hash: &AddressHash, group: &Group<'_>, known: &HashMap<AddressHash, AddressRecord>) -> bool {
+    let record = group.addresses.0.get(hash).map(|changed| &changed.next).or_else(|| known.get(hash));
+    record.is_some_and(|record| record.members.len() >= MAX_MEMBERS_PER_ADDRESS)
+}

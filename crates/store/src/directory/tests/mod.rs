@@ -1,0 +1,9 @@
+//! The directory on the embedded engine.
+
+mod channels;
+mod faults;
+mod members;
+mod opt_outs;
+mod races;
+mod settings;
+mod world;

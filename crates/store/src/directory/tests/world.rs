@@ -1,0 +1,186 @@
+//! A store on an engine of its own, and what the tests say to it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_dynamodb::config::{self, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use domain::member::{Address, Member};
+use domain::opt_out::{AddressHash, Change, Lifter, Source};
+use domain::{Channel, MemberId, OrgId, Timestamp};
+use engine::{Engine, EngineOptions};
+use serde_json::{Value, json};
+
+use crate::directory::{AddressKeys, Recorded, Written};
+use crate::{Store, Tables};
+
+pub(super) const COUNTRY: &str = "GB";
+
+pub(super) struct World {
+    _engine: Engine,
+    pub(super) store: Store,
+    pub(super) org: OrgId,
+    faults: Faults,
+}
+
+/// Loses the answer of the n-th call from now: DynamoDB has carried it out, and the caller does not learn it.
+#[derive(Debug, Clone, Default)]
+struct Faults(Arc<AtomicI64>);
+
+impl Intercept for Faults {
+    fn name(&self) -> &'static str {
+        "Faults"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        _context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 { Err("the answer was lost".into()) } else { Ok(()) }
+    }
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        let engine = Engine::start(EngineOptions::default()).unwrap();
+        let faults = Faults::default();
+        let credentials = config::Credentials::builder().access_key_id("test").secret_access_key("test");
+        let config = config::Builder::new()
+            .behavior_version(config::BehaviorVersion::latest())
+            .region(config::Region::new("us-east-1"))
+            .endpoint_url(engine.dynamodb_url())
+            .credentials_provider(credentials.provider_name("test").build())
+            .retry_config(config::retry::RetryConfig::disabled())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .interceptor(faults.clone())
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        create_table(&client).await;
+        let tables = Tables {
+            directory: "directory".into(),
+            bulk_actions: "none".into(),
+            message_logs: "none".into(),
+        };
+        let store = Store::new(client, tables, AddressKeys::new(&[7; 32]).unwrap());
+        Self { _engine: engine, store, org: "demo".parse().unwrap(), faults }
+    }
+
+    /// Loses the answer of the `call`-th call from now, counted from 1.
+    pub(super) fn lose_answer(&self, call: i64) {
+        self.faults.0.store(call, Ordering::SeqCst);
+    }
+
+    /// Whether the fault that was set has happened.
+    pub(super) fn fault_happened(&self) -> bool {
+        self.faults.0.load(Ordering::SeqCst) <= 0
+    }
+
+    pub(super) async fn put(&self, member: Value) -> Written {
+        self.store.put_member(&self.org, parse(member), COUNTRY, at(1)).await.unwrap()
+    }
+
+    pub(super) async fn delete(&self, id: &str) {
+        self.store.delete_member(&self.org, &id.parse().unwrap(), at(1)).await.unwrap();
+    }
+
+    pub(super) fn hash(&self, address: &str) -> AddressHash {
+        self.store.address_hash(&self.org, &Address::stored(address.into()))
+    }
+
+    pub(super) async fn stop(&self, address: &str, channel: Channel, secs: i64) -> Recorded {
+        let (hash, at) = (self.hash(address), at(secs));
+        self.store.opt_out_address(&self.org, channel, &hash, Source::Keyword, at, at).await.unwrap()
+    }
+
+    pub(super) async fn begin(&self, address: &str, channel: Channel, secs: i64) -> Recorded {
+        let (hash, at) = (self.hash(address), at(secs));
+        self.store.opt_in_address(&self.org, channel, &hash, Lifter::Keyword, at, at).await.unwrap()
+    }
+
+    pub(super) async fn api(&self, id: &str, channel: Channel, out: bool, secs: i64) -> Option<Recorded> {
+        let at = at(secs);
+        let change =
+            if out { Change::Out { source: Source::Api, at } } else { Change::In { by: Lifter::Api, at } };
+        let id = id.parse().unwrap();
+        self.store.change_member(&self.org, channel, &id, change, COUNTRY, at).await.unwrap()
+    }
+
+    /// What gate 1 reads of a member.
+    pub(super) async fn opted_out(&self, id: &str) -> BTreeSet<Channel> {
+        self.opted_out_in(id, COUNTRY).await
+    }
+
+    pub(super) async fn opted_out_in(&self, id: &str, country: &str) -> BTreeSet<Channel> {
+        let id: MemberId = id.parse().unwrap();
+        let found = self.store.members_by_id(&self.org, std::slice::from_ref(&id), country).await.unwrap();
+        found[&id].opted_out.clone()
+    }
+
+    /// Holds all members and addresses to the rules of [`crate::directory`].
+    pub(super) async fn check_copies(&self, addresses: &[&str]) {
+        let mut having: std::collections::HashMap<AddressHash, BTreeSet<MemberId>> = Default::default();
+        for shard in 0..crate::directory::MEMBER_SHARDS {
+            let page = self.store.members_page(&self.org, shard, None, 1000, COUNTRY).await.unwrap();
+            for stored in page.items {
+                let item = self.store.member_item(&self.org, &stored.member.id).await.unwrap().unwrap();
+                for (hash, copy) in &item.copies {
+                    having.entry(hash.clone()).or_default().insert(item.id.clone());
+                    let record = self.store.address(&self.org, hash).await.unwrap();
+                    assert_eq!(copy.out, record.opt_outs.channels(), "copy of {hash} on {}", item.id);
+                }
+            }
+        }
+        for address in addresses {
+            let hash = self.hash(address);
+            let listed = self.store.address(&self.org, &hash).await.unwrap().members;
+            assert_eq!(listed, having.remove(&hash).unwrap_or_default(), "members of {address}");
+        }
+    }
+}
+
+pub(super) fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+pub(super) fn parse(member: Value) -> Member {
+    serde_json::from_value(member).unwrap()
+}
+
+/// A member with a mobile phone.
+pub(super) fn phone(id: &str, phone: &str) -> Value {
+    json!({"id": id, "primary_phone": phone})
+}
+
+pub(super) fn channels(channels: &[Channel]) -> BTreeSet<Channel> {
+    channels.iter().copied().collect()
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client) {
+    let attribute = |name: &str| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .unwrap()
+    };
+    let key =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    client
+        .create_table()
+        .table_name("directory")
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"))
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .send()
+        .await
+        .unwrap();
+}
