@@ -11,9 +11,11 @@ mod sqs;
 pub use aws::Aws;
 pub use config::{Missing, env};
 pub use http::run_http;
+pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
 pub use sources::{OsIds, SystemClock};
 pub use sqs::run_sqs;
+pub use store::directory::UnsubscribeTokens;
 
 /// Starts logging, at the level that Lambda's console sets.
 pub fn init() {

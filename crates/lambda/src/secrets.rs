@@ -56,7 +56,7 @@ impl Secrets {
     pub async fn keys(&self) -> Result<AddressKeys, SecretError> {
         let secret = self.read(STAGE_KEYS.to_owned()).await?;
         let master = usecases::secrets::field(&secret, "master")?;
-        Ok(AddressKeys::new(master.as_bytes()))
+        AddressKeys::new(master.as_bytes()).map_err(|_| SecretError::Unfit("a master key of enough length"))
     }
 
     async fn read(&self, name: String) -> Result<Value, SecretError> {

@@ -98,8 +98,20 @@ impl Accounts {
     }
 
     /// The account to which the file gives this number.
-    pub(crate) fn whatsapp_by_number(&self, is_it: impl Fn(&str) -> bool) -> Option<&WhatsAppAccount> {
-        self.whatsapp.iter().find(|account| account.phone_number_id.as_deref().is_some_and(&is_it))
+    pub(crate) fn whatsapp_by_number(
+        &self,
+        org: Option<&str>,
+        is_it: impl Fn(&str) -> bool,
+    ) -> Option<&WhatsAppAccount> {
+        self.whatsapp.iter().find(|account| {
+            org.is_none_or(|org| account.org == org) && account.phone_number_id.as_deref().is_some_and(&is_it)
+        })
+    }
+
+    /// The account, if there is but one, or the organisation has but one.
+    pub(crate) fn only_whatsapp_of(&self, org: Option<&str>) -> Option<&WhatsAppAccount> {
+        let mut own = self.whatsapp.iter().filter(|account| org.is_none_or(|org| account.org == org));
+        own.next().filter(|_| own.next().is_none())
     }
 }
 

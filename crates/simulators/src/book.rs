@@ -101,31 +101,20 @@ impl Book {
         self.pages().senders.get(&(provider, address.to_owned())).cloned()
     }
 
-    /// The address, and who last sent from it, that the predicate picks.
+    /// The first address, of one organisation or of all, that the predicate picks, and who last sent from it.
     pub(crate) fn find_sender(
         &self,
         provider: Provider,
+        org: Option<&str>,
         pick: impl Fn(&str) -> bool,
     ) -> Option<(String, Sender)> {
         let pages = self.pages();
-        let mut of_provider = pages.senders.iter().filter(|((of, _), _)| *of == provider);
-        of_provider
-            .find(|((_, address), _)| pick(address))
+        let senders = pages.senders.iter().filter(|((of, address), sender)| {
+            *of == provider && org.is_none_or(|org| sender.org == org) && pick(address)
+        });
+        senders
+            .min_by_key(|((_, address), _)| address.as_str())
             .map(|((_, address), sender)| (address.clone(), sender.clone()))
-    }
-
-    /// An address from which the organisation sent: the one that is picked, else the first in order.
-    pub(crate) fn find_sender_of(
-        &self,
-        provider: Provider,
-        org: &str,
-        pick: impl Fn(&str) -> bool,
-    ) -> Option<String> {
-        let pages = self.pages();
-        let own = pages.senders.iter().filter(|((of, _), sender)| *of == provider && sender.org == org);
-        own.map(|((_, address), _)| address)
-            .min_by_key(|address| (!pick(address), (*address).clone()))
-            .cloned()
     }
 
     pub(crate) fn opted_out(&self, sender: &str, recipient: &str) -> bool {

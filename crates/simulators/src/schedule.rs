@@ -128,8 +128,12 @@ impl Waiting {
         }
         let mut group: Vec<Pending> = heap.pop().into_iter().collect();
         let most = group.first().map_or(1, |first| first.callback.most_per_request());
+        // What goes elsewhere is put back, but is not looked through without end.
         let mut others = Vec::new();
-        while group.len() < most && heap.peek().is_some_and(|next| next.due_ms <= now_ms) {
+        while group.len() < most
+            && others.len() < most
+            && heap.peek().is_some_and(|next| next.due_ms <= now_ms)
+        {
             let Some(next) = heap.pop() else { break };
             if group[0].callback.shares_request_with(&next.callback) {
                 group.push(next);

@@ -22,7 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 pub(crate) use inbound::Sms;
-pub(crate) use number::pool_number;
+pub(crate) use number::{pool_number, reachable};
 pub(crate) use status::{RetryPolicy, StatusReport, status_webhook};
 
 use crate::accounts::TwilioAccount;

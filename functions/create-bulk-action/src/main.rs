@@ -7,7 +7,7 @@ use std::sync::Arc;
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), lambda::Error> {
     lambda::init();
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;

@@ -8,7 +8,7 @@ use usecases::Notes;
 use usecases::dispatch::{Dispatch, Email, dispatch};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), lambda::Error> {
     lambda::init();
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;
@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let connect = Email {
         client: aws.ses(),
         configuration_set: config.ses_configuration_set,
-        tokens: keys.unsubscribe_tokens(),
+        tokens: lambda::UnsubscribeTokens::new(keys.clone()),
         public_base_url: config.public_base_url,
     };
     let deps = &Dispatch {

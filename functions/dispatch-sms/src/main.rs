@@ -8,7 +8,7 @@ use usecases::Notes;
 use usecases::dispatch::{Dispatch, Sms, dispatch};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), lambda::Error> {
     lambda::init();
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;

@@ -8,7 +8,7 @@ use usecases::reconcile::{Reconcile, run};
 use usecases::send_message::DispatchQueues;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), lambda::Error> {
     lambda::init();
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;

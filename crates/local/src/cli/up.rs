@@ -7,11 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{DEFAULT_PORT, Data};
-use crate::{
-    Binaries, Stack, StackOptions,
-    build_functions::{Build, workspace},
-    seed,
-};
+use crate::{Binaries, Stack, StackOptions, build_functions::workspace, seed};
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
@@ -38,11 +34,7 @@ pub(super) async fn run(up: Up) -> Result<ExitCode> {
         data: up.data.data.clone(),
         engine: up.engine.clone(),
         template: workspace().join("template.yaml"),
-        binaries: if up.no_build {
-            Binaries::In(Build::of_this_program()?.binaries)
-        } else {
-            Binaries::Build
-        },
+        binaries: if up.no_build { Binaries::Present } else { Binaries::Build },
         seed: !up.empty,
     };
     let stack = tokio::select! {

@@ -2,7 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::provider::Provider;
-use crate::twilio::pool_number;
+use crate::twilio::{pool_number, reachable};
 use crate::whatsapp::{display_number, wa_id};
 use crate::world::World;
 
@@ -17,14 +17,15 @@ pub(super) struct SmsAddress {
 /// The organisation that last sent from the number, or the one that is named; numbers are in no secret, so that one
 /// from which nobody has sent yet belongs to the first account.
 pub(super) fn sms(world: &World, accounts: &Accounts, to: &str, org: Option<&str>) -> Option<SmsAddress> {
-    let sender = world.book.sender(Provider::Twilio, to);
+    let to = reachable(to)?;
+    let sender = world.book.sender(Provider::Twilio, &to);
     let owner = org.or(sender.as_ref().map(|sender| sender.org.as_str()));
     let account = accounts.twilio_of(owner)?;
     let of_pool = sender.as_ref().map(|sender| sender.detail.clone()).filter(|service| !service.is_empty());
     let (number, service) = match of_pool {
-        Some(service) => (to.to_owned(), Some(service)),
-        None if to.starts_with("MG") => (pool_number(to), Some(to.to_owned())),
-        None => (to.to_owned(), None),
+        Some(service) => (to, Some(service)),
+        None if to.starts_with("MG") => (pool_number(&to), Some(to)),
+        None => (to, None),
     };
     Some(SmsAddress { org: account.org.clone(), account_sid: account.account_sid.clone(), number, service })
 }
@@ -35,8 +36,8 @@ pub(super) struct WhatsAppAddress {
     pub(super) phone_number_id: String,
 }
 
-/// By the id of the number or by the number that people see: of the secrets first, then of those that sent, then the
-/// only number that the organisation is known by.
+/// By the id of the number or by the number that people see: of the secrets first, then of those that sent. The only
+/// account there is, or that the named organisation has, gets what is for any other number, too.
 pub(super) fn whatsapp(
     world: &World,
     accounts: &Accounts,
@@ -46,18 +47,17 @@ pub(super) fn whatsapp(
     let digits = wa_id(to);
     let is_it = |id: &str| id == to || id == digits || display_number(id) == digits;
     let found = |org: &str, id: &str| WhatsAppAddress { org: org.to_owned(), phone_number_id: id.to_owned() };
-    if org.is_none() {
-        if let Some(account) = accounts.whatsapp_by_number(is_it) {
-            return account.phone_number_id.as_deref().map(|id| found(&account.org, id));
-        }
-        if let Some((id, sender)) = world.book.find_sender(Provider::WhatsApp, is_it) {
-            return Some(found(&sender.org, &id));
-        }
+    if digits.is_empty() {
+        return None;
     }
-    let account = accounts.whatsapp_of(org, Some(to))?;
-    if let Some(id) = &account.phone_number_id {
-        return Some(found(&account.org, id));
+    if let Some(account) = accounts.whatsapp_by_number(org, is_it) {
+        return account.phone_number_id.as_deref().map(|id| found(&account.org, id));
     }
-    let sent_from = world.book.find_sender_of(Provider::WhatsApp, &account.org, is_it);
-    Some(found(&account.org, sent_from.as_deref().unwrap_or(to)))
+    if let Some((id, sender)) = world.book.find_sender(Provider::WhatsApp, org, is_it) {
+        return Some(found(&sender.org, &id));
+    }
+    let only = accounts.only_whatsapp_of(org)?;
+    let sent_from = world.book.find_sender(Provider::WhatsApp, Some(&only.org), |_| true).map(|(id, _)| id);
+    let id = only.phone_number_id.clone().or(sent_from).unwrap_or(digits);
+    Some(found(&only.org, &id))
 }

@@ -26,6 +26,17 @@ pub(super) fn is_service(text: &str) -> bool {
         .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
+/// What a person can write to: a number, perhaps without its plus, a short code, or a service.
+pub(crate) fn reachable(text: &str) -> Option<String> {
+    let with_plus = format!("+{text}");
+    let short_code = (3..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_e164(text) || is_service(text) || short_code {
+        Some(text.to_owned())
+    } else {
+        is_e164(&with_plus).then_some(with_plus)
+    }
+}
+
 /// The number from which a messaging service sends: always the same one of its pool.
 pub(crate) fn pool_number(service: &str) -> String {
     format!("+1500777{}", digits_from(service, 4))
@@ -63,12 +74,19 @@ mod tests {
         for good in ["+15005550006", "+447700900123", "+4930123", "+999999999999999"] {
             assert!(is_e164(good), "{good}");
         }
-        for bad in ["15005550006", "+1500555", "+0123456789", "+1500555000a", "+1234567890123456", "", "+"] {
-            assert!(!is_e164(bad) || bad == "+1500555", "{bad}");
+        for bad in ["15005550006", "+150055", "+0123456789", "+1500555000a", "+1234567890123456", "", "+"] {
+            assert!(!is_e164(bad), "{bad}");
         }
         assert!(is_sender("12345") && is_sender("StMary") && is_sender("+15005550006"));
         assert!(!is_sender("") && !is_sender("A name too long") && !is_sender("12"));
         assert!(is_service("MG0123456789abcdef0123456789abcdef") && !is_service("MG01"));
+    }
+
+    #[test]
+    fn a_person_can_write_to_a_number_a_short_code_or_a_service() {
+        assert_eq!(reachable("15005550006").as_deref(), Some("+15005550006"));
+        assert_eq!(reachable("12345").as_deref(), Some("12345"));
+        assert_eq!(reachable("StMary"), None);
     }
 
     #[test]

@@ -42,6 +42,12 @@ async fn a_number_belongs_to_who_last_sent_from_it_or_to_the_organisation_that_i
     named["org_id"] = json!("nobody");
     let (status, problem) = stage.running.inbound(&named).await;
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("to")));
+    for channel in ["sms", "whatsapp"] {
+        let mut unknown = write("St Mary");
+        unknown["channel"] = json!(channel);
+        let (status, problem) = stage.running.inbound(&unknown).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("to")));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails should stop that test")]
 
-mod bench_tmp;
 mod behaviour;
 mod inbound;
 mod ledger;

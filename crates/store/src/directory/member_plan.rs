@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use domain::member::Member;
 use domain::opt_out::AddressHash;
 use domain::{MemberId, OrgId, Timestamp};
 
@@ -61,7 +62,7 @@ impl<'a> Draft<'a> {
     }
 
     fn bytes(&self) -> usize {
-        let fields = |member: &domain::member::Member| -> usize {
+        let fields = |member: &Member| -> usize {
             member.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
         };
         match self.write {
@@ -94,6 +95,9 @@ impl<'a> Draft<'a> {
                     Write::put(self.left_over(known, version).to_item(setting.org))
                 }
             }
+            (MemberWrite::Put(member), Some(known)) if self.changes_nothing(setting, member, known) => {
+                return None;
+            }
             (MemberWrite::Put(_), Some(known)) if known.member.is_some() => {
                 self.update(setting, addresses, version)
             }
@@ -114,6 +118,14 @@ impl<'a> Draft<'a> {
             }
         };
         Some(write.when_version(seen))
+    }
+
+    /// Whether the item says all this already, as it does when an import is repeated.
+    fn changes_nothing(&self, setting: Setting<'_>, member: &Member, known: &MemberItem) -> bool {
+        known.member.as_ref() == Some(member)
+            && known.country == setting.org_country
+            && (&known.phone, &known.email) == (&self.reach.phone, &self.reach.email)
+            && self.touched().next().is_none()
     }
 
     /// What is kept of a deleted member: that they opted out, should they come back.

@@ -158,7 +158,7 @@ mod tests {
         let (member, address) = ("m".parse().unwrap(), AddressHash::new([0; 16]));
         for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
             let mut log = OptOutsSince::default();
-            order.map(|version| log.add(change(version, version != 3)));
+            order.iter().for_each(|version| log.add(change(*version, *version != 3)));
             assert!(!log.has_opted_out(Channel::Sms, &member, &address), "{order:?}");
             log.add(change(4, true));
             assert!(log.has_opted_out(Channel::Sms, &member, &address));

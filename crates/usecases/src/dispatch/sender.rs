@@ -91,7 +91,7 @@ pub struct Email {
     /// The SES client, with its own retries off.
     pub client: SesClient,
     /// The configuration set that makes SES report what happens.
-    pub configuration_set: Option<String>,
+    pub configuration_set: String,
     /// Makes the links with which recipients opt out.
     pub tokens: UnsubscribeTokens,
     /// Our own host, for those links.
@@ -106,7 +106,7 @@ impl Connect for Email {
         let config = SesConfig {
             from: settings.sender.parse().map_err(|_| SecretError::Unfit("a sender that is a mailbox"))?,
             reply_to: settings.reply_to.as_deref().and_then(|mailbox| mailbox.parse().ok()),
-            configuration_set: self.configuration_set.clone(),
+            configuration_set: Some(self.configuration_set.clone()),
         };
         Ok(SesSender::new(self.client.clone(), config))
     }

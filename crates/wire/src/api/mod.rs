@@ -3,5 +3,6 @@
 pub mod bulk_action;
 pub mod fields;
 pub mod http;
+pub mod list;
 pub mod message;
 pub mod problem;

@@ -168,3 +168,16 @@ async fn thousands_of_members_are_written_at_once_and_found_again() {
     }
     assert_eq!(listed, 1_500);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_changes_nothing_writes_nothing() {
+    let world = World::start().await;
+    let ana = json!({"id": "m1", "primary_phone": ANA, "email": "a@example.org"});
+    world.put(ana.clone()).await;
+    let version = async || world.store.member_item(&world.org, &id("m1")).await.unwrap().unwrap().version;
+    let before = version().await;
+    assert_eq!(world.put(ana).await, Written::Replaced);
+    assert_eq!(version().await, before);
+    world.put(json!({"id": "m1", "primary_phone": ANA, "email": "A@example.org"})).await;
+    assert!(version().await > before, "the text changed, though not the address");
+}

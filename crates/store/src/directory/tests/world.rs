@@ -1,6 +1,6 @@
 //! A store on an engine of its own, and what the tests say to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -16,7 +16,8 @@ use domain::{Channel, MemberId, OrgId, Timestamp};
 use engine::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
-use crate::directory::{AddressKeys, Recorded, Written};
+use crate::directory::read::Consistency;
+use crate::directory::{AddressKeys, MemberFilter, Recorded, Selection, Written};
 use crate::{Store, Tables};
 
 pub(super) const COUNTRY: &str = "GB";
@@ -125,22 +126,36 @@ impl World {
 
     /// Holds all members and addresses to the rules of [`crate::directory`].
     pub(super) async fn check_copies(&self, addresses: &[&str]) {
-        let mut having: std::collections::HashMap<AddressHash, BTreeSet<MemberId>> = Default::default();
-        for shard in 0..crate::directory::MEMBER_SHARDS {
-            let page = self.store.members_page(&self.org, shard, None, 1000, COUNTRY).await.unwrap();
-            for stored in page.items {
-                let item = self.store.member_item(&self.org, &stored.member.id).await.unwrap().unwrap();
-                for (hash, copy) in &item.copies {
-                    having.entry(hash.clone()).or_default().insert(item.id.clone());
-                    let record = self.store.address(&self.org, hash).await.unwrap();
-                    assert_eq!(copy.out, record.opt_outs.channels(), "copy of {hash} on {}", item.id);
-                }
+        let everyone = MemberFilter::default();
+        let Selection::Members(ids) = self.store.select_members(&self.org, &everyone, 10_000).await.unwrap()
+        else {
+            panic!("too many for a test");
+        };
+        let items = self
+            .store
+            .member_items(&self.org, &ids.into_iter().collect(), Consistency::Strong)
+            .await
+            .unwrap();
+        let mut having: BTreeMap<&AddressHash, BTreeSet<MemberId>> = BTreeMap::new();
+        for item in items.values() {
+            for hash in item.copies.keys() {
+                having.entry(hash).or_default().insert(item.id.clone());
             }
         }
-        for address in addresses {
-            let hash = self.hash(address);
-            let listed = self.store.address(&self.org, &hash).await.unwrap().members;
-            assert_eq!(listed, having.remove(&hash).unwrap_or_default(), "members of {address}");
+        for (hash, members) in &having {
+            let record = self.store.address(&self.org, hash).await.unwrap();
+            assert_eq!(record.members, *members, "members of {hash}");
+            for copy in members.iter().map(|id| (id, &items[id].copies[*hash])) {
+                assert_eq!(copy.1.out, record.opt_outs.channels(), "copy of {hash} on {}", copy.0);
+            }
+        }
+        for hash in
+            addresses.iter().map(|address| self.hash(address)).filter(|hash| !having.contains_key(hash))
+        {
+            assert!(
+                self.store.address(&self.org, &hash).await.unwrap().members.is_empty(),
+                "nobody has {hash}"
+            );
         }
     }
 }
