@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use local::template::{Function, Template};
+use local::template::Function;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn functions() -> Vec<Function> {
-    let template = Template::read(&root().join("template.yaml"), &local::template_overrides()).expect("the template is read");
+    let template = testing::template().expect("the template is read");
     template.functions().expect("its functions are read")
 }
 
@@ -27,7 +27,7 @@ fn every_function_package_is_deployed_and_every_deployed_function_is_a_package()
         .expect("the folder is there")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let deployed: BTreeSet<String> = functions().into_iter().map(|function| function.binary).collect();
+    let deployed: BTreeSet<String> = functions().into_iter().map(|function| function.package).collect();
     assert_eq!(packages, deployed);
 }
 
@@ -36,12 +36,12 @@ fn each_function_finds_in_its_environment_what_it_reads_and_nothing_is_left_over
     let shared: BTreeSet<String> =
         ["TABLE_DIRECTORY", "TABLE_BULK_ACTIONS", "TABLE_MESSAGE_LOGS", "SECRETS_PREFIX"].map(str::to_owned).into();
     for function in functions() {
-        let reads = configured(&function.binary);
+        let reads = configured(&function.package);
         let given: BTreeSet<String> = function.environment.keys().cloned().collect();
         let missing: Vec<_> = reads.difference(&given).collect();
-        assert!(missing.is_empty(), "{} reads {missing:?}, which template.yaml does not set", function.binary);
+        assert!(missing.is_empty(), "{} reads {missing:?}, which template.yaml does not set", function.package);
         let unused: Vec<_> = given.difference(&reads).filter(|name| !shared.contains(*name)).collect();
-        assert!(unused.is_empty(), "{} is given {unused:?}, which it does not read", function.binary);
+        assert!(unused.is_empty(), "{} is given {unused:?}, which it does not read", function.package);
     }
 }
 

@@ -148,7 +148,9 @@ impl Body {
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Sms { text } => vec![text],
-            Self::WhatsAppTemplate { parameters, .. } => parameters.iter().map(|p| p.value.as_str()).collect(),
+            Self::WhatsAppTemplate { parameters, .. } => {
+                parameters.iter().map(|p| p.value.as_str()).collect()
+            }
             Self::Email { subject, text, html } => {
                 [Some(subject), Some(text), html.as_ref()].into_iter().flatten().map(String::as_str).collect()
             }
@@ -211,15 +213,12 @@ fn as_read(text: &str, parameters: &[Parameter]) -> String {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
         let placeholder = from.find("}}").and_then(|end| Some((end, from.get(2..end)?.trim())));
-        match placeholder.and_then(|(end, key)| Some((end, values.get(key)?))) {
-            Some((end, value)) => {
-                out.push_str(value);
-                rest = &from[end + 2..];
-            }
-            None => {
-                out.push_str("{{");
-                rest = &from[2..];
-            }
+        if let Some((end, value)) = placeholder.and_then(|(end, key)| Some((end, values.get(key)?))) {
+            out.push_str(value);
+            rest = &from[end + 2..];
+        } else {
+            out.push_str("{{");
+            rest = &from[2..];
         }
     }
     out.push_str(rest);

@@ -99,7 +99,12 @@ pub fn plan(setting: Setting<'_>, target: Target<'_>) -> Vec<Planned> {
 
 fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned {
     let channel = offer.channel();
-    let refuse = |refusal: Refusal| Planned { channel, address: None, values: BTreeMap::new(), refused: Some(refusal) };
+    let refuse = |refusal: Refusal| Planned {
+        channel,
+        address: None,
+        values: BTreeMap::new(),
+        refused: Some(refusal),
+    };
     let Some(member) = target.member else {
         return refuse(FailureCode::MemberNotFound.into());
     };
@@ -162,7 +167,11 @@ mod tests {
         .into()
     }
 
-    fn rows(routing: Routing, member: Option<&Member>, opted_out: &[Channel]) -> Vec<(Channel, Option<Refusal>)> {
+    fn rows(
+        routing: Routing,
+        member: Option<&Member>,
+        opted_out: &[Channel],
+    ) -> Vec<(Channel, Option<Refusal>)> {
         let setting = Setting { offers: &offers(), routing, org_name: "St Mark", org_country: "GB" };
         let opted_out = opted_out.iter().copied().collect();
         plan(setting, Target { member, opted_out: &opted_out })

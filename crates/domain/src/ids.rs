@@ -117,7 +117,7 @@ impl FromStr for BulkActionId {
 }
 impl fmt::Display for BulkActionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", Self::PREFIX, self.0.to_string())
+        write!(f, "{}{}", Self::PREFIX, self.0)
     }
 }
 text_conversions!(BulkActionId);
@@ -146,7 +146,8 @@ impl FromStr for MessageId {
         let rest = text.strip_prefix(Self::PREFIX).ok_or(IdError::Prefix(Self::PREFIX))?;
         let malformed = IdError::Malformed(Self::PREFIX);
         let mut parts = rest.split('-');
-        let (Some(send), Some(chunk), Some(slot), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(send), Some(chunk), Some(slot), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(malformed);
         };
@@ -158,7 +159,7 @@ impl FromStr for MessageId {
 }
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}-{}-{}", Self::PREFIX, self.send.to_string(), self.chunk, self.slot)
+        write!(f, "{}{}-{}-{}", Self::PREFIX, self.send, self.chunk, self.slot)
     }
 }
 text_conversions!(MessageId);
@@ -198,7 +199,12 @@ mod tests {
     #[test]
     fn a_second_spelling_of_the_same_id_is_refused() {
         let text = message().to_string();
-        for other in [text.to_lowercase(), text.replace("-7-", "-07-"), format!("{text}-1"), text.replace("-99", "-+99")] {
+        for other in [
+            text.to_lowercase(),
+            text.replace("-7-", "-07-"),
+            format!("{text}-1"),
+            text.replace("-99", "-+99"),
+        ] {
             assert!(other.parse::<MessageId>().is_err(), "{other}");
         }
     }

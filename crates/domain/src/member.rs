@@ -143,7 +143,9 @@ impl Member {
         match variable {
             Variable::FirstNames => given(self.first_names.as_ref()),
             Variable::LastNames => given(self.last_names.as_ref()),
-            Variable::UnitName => self.unit.as_ref().map(|unit| unit.name.trim()).filter(|name| !name.is_empty()),
+            Variable::UnitName => {
+                self.unit.as_ref().map(|unit| unit.name.trim()).filter(|name| !name.is_empty())
+            }
             Variable::Field(name) => given(self.fields.get(name)),
             Variable::OrgName | Variable::UnsubscribeUrl => None,
         }

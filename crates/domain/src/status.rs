@@ -69,10 +69,11 @@ impl MessageStatus {
     /// Whether a report of `to` moves a message that is here. Every move climbs, so reports may come late, twice and out of order.
     pub fn climb(self, to: Self) -> Transition<Self> {
         match (self, to) {
-            // Skipped is an end: nothing was sent, so no honest report can follow.
-            (Self::Skipped, _) => Transition::AlreadyPast,
-            // A provider may refuse for an opt-out at any time before delivery.
-            (Self::Delivered | Self::Read | Self::Failed, Self::Skipped) => Transition::AlreadyPast,
+            // Skipped is an end: nothing was sent, so no honest report can follow. A provider may refuse for an opt-out at any time before
+            // delivery, and not after.
+            (Self::Skipped, _) | (Self::Delivered | Self::Read | Self::Failed, Self::Skipped) => {
+                Transition::AlreadyPast
+            }
             (_, Self::Skipped) => Transition::To(Self::Skipped),
             (from, to) if to > from => Transition::To(to),
             _ => Transition::AlreadyPast,
@@ -180,14 +181,18 @@ mod tests {
 
     #[test]
     fn a_failure_is_corrected_only_by_a_delivery_report() {
-        let from: Vec<_> = MessageStatus::ALL.iter().filter(|to| step(MessageStatus::Failed, **to) != MessageStatus::Failed).collect();
+        let from: Vec<_> = MessageStatus::ALL
+            .iter()
+            .filter(|to| step(MessageStatus::Failed, **to) != MessageStatus::Failed)
+            .collect();
         assert_eq!(from, [&MessageStatus::Delivered, &MessageStatus::Read]);
     }
 
     #[test]
     fn an_action_is_cancelled_only_while_queued() {
         for status in BulkActionStatus::ALL {
-            let legal = status.step(BulkActionStatus::Cancelled) == Transition::To(BulkActionStatus::Cancelled);
+            let legal =
+                status.step(BulkActionStatus::Cancelled) == Transition::To(BulkActionStatus::Cancelled);
             assert_eq!(legal, *status == BulkActionStatus::Queued, "{status}");
         }
     }

@@ -9,6 +9,9 @@
 //! policies (they are kept and answered, without effect). `DIVERGENCES.md` in this crate lists where other
 //! engines differ from the contract that both are tested against.
 //!
+//! dynoxide writes a warning for each request that it refuses, and at `TRACE` whole bodies: a subscriber that must not
+//! see addresses leaves the target `dynoxide` out.
+//!
 //! ```
 //! # fn main() -> Result<(), engine::EngineError> {
 //! let engine = engine::Engine::start(engine::EngineOptions::default())?;

@@ -27,7 +27,10 @@ where
     let on_event = |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
         let reply = match request(event.payload) {
             // A panic is our fault and the caller's problem document; the hook has logged its place.
-            Ok(request) => AssertUnwindSafe(handle(request)).catch_unwind().await.unwrap_or_else(|_| Problem::internal().into()),
+            Ok(request) => AssertUnwindSafe(handle(request))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Problem::internal().into()),
             Err(problem) => (*problem).into(),
         };
         response(reply)

@@ -16,7 +16,7 @@ use usecases::secrets::{SecretError, SecretSource};
 use crate::{Aws, Missing, env};
 
 /// How long a secret is used before it is read again.
-const FRESH: Duration = Duration::from_secs(300);
+const FRESH: Duration = Duration::from_mins(5);
 /// The stage's own secret, under a name that no organisation can have in front of it.
 const STAGE_KEYS: &str = "-/keys";
 

@@ -122,7 +122,8 @@ mod tests {
             record("works too", &job(3)),
         ];
         let response = each_record(records, &handle, Timestamp::from_secs(0)).await.unwrap();
-        let mut failed: Vec<_> = response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect();
+        let mut failed: Vec<_> =
+            response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect();
         failed.sort();
         assert_eq!(failed, ["fails", "nonsense", "panics"]);
     }

@@ -16,7 +16,7 @@ use wire::queue::Job;
 const BATCH: usize = 10;
 const BATCH_BYTES: usize = 900_000;
 /// The longest delay of a message (the API's limit).
-pub const MAX_DELAY: Duration = Duration::from_secs(900);
+pub const MAX_DELAY: Duration = Duration::from_mins(15);
 const TRIES: u32 = 4;
 const CONCURRENT: usize = 8;
 

@@ -92,7 +92,11 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer or an item does not convert.
-    pub async fn contents(&self, org: &OrgId, ids: &[BulkActionId]) -> Result<HashMap<BulkActionId, FrozenContent>> {
+    pub async fn contents(
+        &self,
+        org: &OrgId,
+        ids: &[BulkActionId],
+    ) -> Result<HashMap<BulkActionId, FrozenContent>> {
         let wanted = Wanted { table: &self.tables.bulk_actions, strong: false, attributes: None };
         let wanted_keys: Vec<Item> =
             ids.iter().map(|id| key(keys::send(org, id.ulid()), s(keys::CONTENT))).collect();
@@ -110,7 +114,9 @@ fn condition(span: ActionSpan) -> (&'static str, Vec<(&'static str, String)>) {
     match span {
         ActionSpan::All => ("", Vec::new()),
         // The time alone sorts before every key of that time.
-        ActionSpan::AcceptedBefore(at) => (" AND created < :before", vec![(":before", format!("{:013}", at.millis()))]),
+        ActionSpan::AcceptedBefore(at) => {
+            (" AND created < :before", vec![(":before", format!("{:013}", at.millis()))])
+        }
         ActionSpan::After(position) => (" AND created < :before", vec![(":before", position.created())]),
         ActionSpan::Between { newest, oldest } => (
             " AND created BETWEEN :oldest AND :newest",
@@ -131,7 +137,8 @@ mod tests {
 
     #[test]
     fn positions_sort_like_the_keys_of_the_index() {
-        let mut positions = vec![position(9, 1), position(1_764_000_000_000, 0), position(10, 7), position(10, 5)];
+        let mut positions =
+            vec![position(9, 1), position(1_764_000_000_000, 0), position(10, 7), position(10, 5)];
         positions.sort();
         let keys: Vec<String> = positions.iter().map(|position| position.created()).collect();
         assert!(keys.is_sorted(), "{keys:?}");

@@ -43,7 +43,8 @@ impl Store {
     }
 
     async fn get_batch_of(&self, wanted: Wanted<'_>, mut left: Vec<Item>) -> Result<Vec<Item>> {
-        let undone = |left| StoreError::Undone { operation: "BatchGetItem", left, code: "unprocessed".into() };
+        let undone =
+            |left| StoreError::Undone { operation: "BatchGetItem", left, code: "unprocessed".into() };
         let mut found = Vec::with_capacity(left.len());
         let mut fruitless = 0;
         while !left.is_empty() {
@@ -62,7 +63,9 @@ impl Store {
                 .map_err(|_| undone(asked))?;
             let call = self.client.batch_get_item().request_items(wanted.table, request);
             let answer = call.send().await.map_err(StoreError::call("BatchGetItem"))?;
-            found.extend(answer.responses.and_then(|mut tables| tables.remove(wanted.table)).unwrap_or_default());
+            found.extend(
+                answer.responses.and_then(|mut tables| tables.remove(wanted.table)).unwrap_or_default(),
+            );
             let rest = answer.unprocessed_keys.and_then(|mut tables| tables.remove(wanted.table));
             left = rest.map_or_else(Vec::new, |rest| rest.keys);
             // Large items come in several answers, which is progress; an answer without any is throttling.

@@ -62,11 +62,11 @@ pub(crate) fn opt_out_log(org: &OrgId) -> String {
 
 /// Partition of an action and its parts.
 pub(crate) fn send(org: &OrgId, send: Ulid) -> String {
-    format!("{org}#{}", send.to_string())
+    format!("{org}#{send}")
 }
 
 pub(crate) fn targets(org: &OrgId, send: Ulid, block: u32) -> String {
-    format!("{org}#{}#T#{block:03}", send.to_string())
+    format!("{org}#{send}#T#{block:03}")
 }
 
 pub(crate) fn chunk(chunk: u32) -> String {
@@ -79,7 +79,7 @@ pub(crate) fn parcel(chunk: u32, channel: Channel) -> String {
 
 /// Partition of a chunk's rows.
 pub(crate) fn rows(org: &OrgId, send: Ulid, chunk: u32) -> String {
-    format!("{org}#{}#{chunk:05}", send.to_string())
+    format!("{org}#{send}#{chunk:05}")
 }
 
 /// Partition of the row that a message id names.

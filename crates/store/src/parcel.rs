@@ -13,7 +13,7 @@ use crate::item::{Item, Reader, Writer, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
 /// How long a claim holds after each move of the mark.
-pub const CLAIM: Duration = Duration::from_secs(60);
+pub const CLAIM: Duration = Duration::from_mins(1);
 
 /// A parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]

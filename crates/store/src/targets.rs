@@ -9,7 +9,7 @@ use crate::item::{Reader, Writer, n, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// Targets are needed until their rows are written; then the rows are the truth. A refused request leaves its blocks to this.
-const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl Store {
     /// Writes the blocks of an action that is about to be accepted. Nobody reads them before the action exists.

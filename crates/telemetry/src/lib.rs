@@ -12,9 +12,15 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts JSON logging to standard output, at the level of `level` (`info` if it is `None` or not a filter), and logs panics as events.
 pub fn init(level: Option<&str>) {
-    let filter = level.and_then(|level| EnvFilter::try_new(level).ok()).unwrap_or_else(|| EnvFilter::new("info"));
+    let filter =
+        level.and_then(|level| EnvFilter::try_new(level).ok()).unwrap_or_else(|| EnvFilter::new("info"));
     // Lambda stamps every line; a second time would only cost.
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).without_time().with_target(false).with_env_filter(filter);
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .without_time()
+        .with_target(false)
+        .with_env_filter(filter);
     // A second call, as tests make it, keeps the first subscriber.
     if subscriber.try_init().is_ok() {
         std::panic::set_hook(Box::new(|panic| {

@@ -8,3 +8,23 @@ mod world;
 pub use provider::{Answer, Provider, Seen};
 pub use sources::{CountingIds, TestClock};
 pub use world::{Redelivery, World};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use local::template::Template;
+
+/// `template.yaml`, read with parameters for a test.
+///
+/// # Errors
+/// If it does not read.
+pub fn template() -> anyhow::Result<Template> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let parameters = BTreeMap::from([
+        ("Stage", "local".to_owned()),
+        ("PublicBaseUrl", "https://tidings.test".to_owned()),
+        ("JwtIssuer", "https://issuer.test".to_owned()),
+        ("JwtAudience", "tidings".to_owned()),
+    ]);
+    Template::read(&path, &parameters)
+}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +13,11 @@ use engine::{Engine, EngineOptions};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use local::provision::{Clients, provision};
-use local::template::Template;
 use queue::Queue;
 use serde_json::{Value, json};
 use store::directory::{AddressKeys, UnsubscribeTokens};
 use store::{Store, Tables};
+use usecases::Notes;
 use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
@@ -27,7 +26,6 @@ use usecases::read_log::ReadLog;
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
 use usecases::send_message::{DispatchQueues, SendMessage, send_message};
-use usecases::Notes;
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
@@ -96,8 +94,7 @@ impl World {
         let options = EngineOptions { clock: Arc::new(move || engine_clock.millis()), ..EngineOptions::default() };
         let engine = Engine::start(options)?;
         let clients = Clients::new(&engine.dynamodb_url(), &engine.sqs_url());
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-        let template = Template::read(&path, &local::template_overrides())?;
+        let template = crate::template()?;
         let urls = provision(&template, &clients).await?.queue_urls;
 
         let table = |name: &str| format!("tidings-local-{name}");
@@ -371,7 +368,10 @@ impl Drop for World {
 }
 
 fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
-    urls.get(&format!("tidings-local-{name}")).cloned().expect("a queue of that name")
+    // Queues go by their logical ids: `dispatch-sms` is `DispatchSmsQueue`.
+    let upper = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
+    let logical: String = name.split('-').map(upper).collect();
+    urls.get(&format!("{logical}Queue")).cloned().expect("a queue of that name")
 }
 
 fn queue_of<J: Job>(sqs: &aws_sdk_sqs::Client, urls: &BTreeMap<String, String>, name: &str) -> Queue<J> {

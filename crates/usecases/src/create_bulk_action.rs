@@ -24,9 +24,9 @@ use crate::view::action_view;
 use crate::Refused;
 
 /// How long a message is worth sending, unless the caller says otherwise.
-const USEFUL_FOR: Duration = Duration::from_secs(24 * 3600);
+const USEFUL_FOR: Duration = Duration::from_hours(24);
 /// The latest end of usefulness.
-const MAX_AHEAD: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_AHEAD: Duration = Duration::from_hours(366 * 24);
 
 /// What `create-bulk-action` needs.
 pub struct CreateBulkActions {

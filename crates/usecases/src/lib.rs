@@ -2,9 +2,13 @@
 
 pub mod apply_receipt;
 pub mod create_bulk_action;
+pub mod cursor;
 pub mod dispatch;
 mod error;
 mod notes;
+pub mod opt_out;
+pub mod read_log;
+pub mod receive_webhook;
 pub mod recount;
 pub mod reconcile;
 mod refused;

@@ -20,12 +20,12 @@ use crate::send_message::DispatchQueues;
 const PER_SHARD: i32 = 100;
 const CONCURRENT: usize = 8;
 /// How long a parcel may wait on its queue before its message is taken for lost. A message too many meets a claim.
-const PARCEL_PATIENCE: Duration = Duration::from_secs(120);
+const PARCEL_PATIENCE: Duration = Duration::from_mins(2);
 /// Fan-outs that may come to nothing before the action is given up.
 const MAX_DRIVES: u32 = 5;
 const TRIES: u32 = 5;
 /// When to look again at an action of which nothing in particular is expected but which is not settled either.
-const NEXT_TICK: Duration = Duration::from_secs(60);
+const NEXT_TICK: Duration = Duration::from_mins(1);
 
 /// What `reconcile` needs.
 pub struct Reconcile {

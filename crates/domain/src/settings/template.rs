@@ -149,17 +149,19 @@ impl TemplateSettings {
     pub fn channel(&self) -> Channel {
         self.content.channel()
     }
+}
 
+impl TemplateContent {
     /// Everything that would keep messages from being written, with the name of its field.
     pub fn problems(&self) -> Vec<(String, TemplateProblem)> {
-        match &self.content {
-            TemplateContent::Sms { text, .. } => problems_of([("body", Some(text), false)]),
-            TemplateContent::Email { subject, text, html, .. } => problems_of([
+        match self {
+            Self::Sms { text, .. } => problems_of([("body", Some(text), false)]),
+            Self::Email { subject, text, html, .. } => problems_of([
                 ("subject", Some(subject), false),
                 ("body", Some(text), true),
                 ("html", html.as_ref(), true),
             ]),
-            TemplateContent::WhatsApp { text, parameters, .. } => whatsapp_problems(text, parameters),
+            Self::WhatsApp { text, parameters, .. } => whatsapp_problems(text, parameters),
         }
     }
 }

@@ -6,13 +6,7 @@ use crate::content::{Component, ParameterSlot};
 
 fn problems(content: serde_json::Value) -> Vec<(String, String)> {
     let content: TemplateContent = serde_json::from_value(content).unwrap();
-    let template = TemplateSettings {
-        id: "t".parse().unwrap(),
-        name: "t".into(),
-        status: TemplateStatus::Approved,
-        content,
-    };
-    template.problems().into_iter().map(|(field, problem)| (field, problem.to_string())).collect()
+    content.problems().into_iter().map(|(field, problem)| (field, problem.to_string())).collect()
 }
 
 fn fields(problems: &[(String, String)]) -> Vec<&str> {

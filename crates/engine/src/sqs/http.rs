@@ -1,7 +1,6 @@
 //! The listener: AWS JSON 1.0 over HTTP, and long polling.
 
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
@@ -65,14 +64,14 @@ fn run(twin: &Sqs, host: &str, operation: &str, body: &[u8]) -> Result<Vec<u8>, 
         "CreateQueue" => on.run(queues::create),
         "GetQueueUrl" => on.run(queues::get_url),
         "ListQueues" => on.run(queues::list),
-        "ListDeadLetterSourceQueues" => on.run(queues::list_sources),
-        "DeleteQueue" => on.run(queues::delete),
-        "PurgeQueue" => on.run(queues::purge),
+        "ListDeadLetterSourceQueues" => on.run_on(queues::list_sources),
+        "DeleteQueue" => on.run_on(queues::delete),
+        "PurgeQueue" => on.run_on(queues::purge),
         "GetQueueAttributes" => on.run(queues::get_attributes),
         "SetQueueAttributes" => on.run(queues::set_attributes),
         "TagQueue" => on.run(queues::tag),
-        "UntagQueue" => on.run(queues::untag),
-        "ListQueueTags" => on.run(queues::list_tags),
+        "UntagQueue" => on.run_on(queues::untag),
+        "ListQueueTags" => on.run_on(queues::list_tags),
         "SendMessage" => on.run(send::send),
         "SendMessageBatch" => on.run(send::send_batch),
         "DeleteMessage" => on.run(receipts::delete),
@@ -80,7 +79,7 @@ fn run(twin: &Sqs, host: &str, operation: &str, body: &[u8]) -> Result<Vec<u8>, 
         "ChangeMessageVisibility" => on.run(receipts::change_visibility),
         "ChangeMessageVisibilityBatch" => on.run(receipts::change_visibility_batch),
         "StartMessageMoveTask" => on.run(redrive::start_move),
-        "ListMessageMoveTasks" => on.run(redrive::list_moves),
+        "ListMessageMoveTasks" => on.run_on(redrive::list_moves),
         "AddPermission" | "RemovePermission" | "CancelMessageMoveTask" => Err(Refusal::new(
             Fault::UnsupportedOperation,
             format!("The local engine does not have {operation}."),
@@ -104,6 +103,14 @@ impl On<'_> {
         let input = read(self.body)?;
         write(&self.twin.call(self.host, |call| operation(call, input))?)
     }
+
+    /// The same for an operation that only looks at its input.
+    fn run_on<I: DeserializeOwned, O: Serialize>(
+        &self,
+        operation: impl FnOnce(&mut Call<'_>, &I) -> Result<O, Refusal>,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.run(|call, input| operation(call, &input))
+    }
 }
 
 /// Receives now, or as soon as there is something, or nothing when the client's patience ends.
@@ -112,10 +119,9 @@ async fn receive(twin: &Sqs, host: &str, body: &[u8]) -> Result<Vec<u8>, Refusal
     let began = Instant::now();
     let mut stopping = twin.stopping();
     loop {
-        // Listening begins before the look, or a message that comes in between would go unnoticed.
+        // Made before the look: it hears of changes from here on, also of those between the look and the wait.
         let arrived = twin.call(host, |call| receive.arrived(call))?;
-        let mut change = pin!(arrived.notified());
-        change.as_mut().enable();
+        let change = arrived.notified();
         let (wait, next) = match twin.call(host, |call| receive.look(call))? {
             Look::Answer(output) => return write(&output),
             Look::Nothing { wait, next } => (wait, next),

@@ -142,7 +142,7 @@ fn check_attributes(attributes: &BTreeMap<String, AttributeValue>) -> Result<(),
     }
     for (name, value) in attributes {
         let named = (1..=256).contains(&name.len())
-            && name.bytes().all(|byte| is_attribute_byte(byte))
+            && name.bytes().all(is_attribute_byte)
             && !name.starts_with('.')
             && !name.ends_with('.')
             && !name.contains("..")

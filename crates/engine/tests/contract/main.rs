@@ -4,6 +4,11 @@
 //! serves both services; `TIDINGS_ENGINE_NAME` (default `ministack`) says whose rows of `DIVERGENCES.md` apply: a
 //! check that is listed there must fail, every other must pass.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code, its helpers included: a panic is how a check fails"
+)]
+
 mod dynamodb;
 mod embedded;
 mod sqs;

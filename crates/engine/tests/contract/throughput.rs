@@ -14,15 +14,15 @@ use crate::support::clients;
 const WORKERS: usize = 16;
 
 /// Runs `work` in each of the workers and prints how many things were done in a second, and what each cost the engine.
-async fn measure<F: Future<Output = usize> + Send + 'static>(what: &str, work: impl Fn(usize) -> F) {
+async fn measure<F: Future<Output = u32> + Send + 'static>(what: &str, work: impl Fn(usize) -> F) {
     let (began, busy) = (Instant::now(), engine_cpu());
     let workers: Vec<_> = (0..WORKERS).map(|worker| tokio::spawn(work(worker))).collect();
-    let done: usize = join_all(workers).await.into_iter().map(Result::unwrap).sum();
+    let done: u32 = join_all(workers).await.into_iter().map(Result::unwrap).sum();
     let took = began.elapsed();
-    let cost = (engine_cpu() - busy) / u32::try_from(done).unwrap();
+    let cost = engine_cpu().saturating_sub(busy) / done;
     println!(
         "{what}: {:.0}/s ({done} in {took:.1?}), {cost:.1?} of the engine's CPU each",
-        done as f64 / took.as_secs_f64()
+        f64::from(done) / took.as_secs_f64()
     );
 }
 
@@ -64,7 +64,7 @@ async fn throughput_of_queues() {
     }
 }
 
-async fn send(sqs: aws_sdk_sqs::Client, url: String, worker: usize, grouped: bool) -> usize {
+async fn send(sqs: aws_sdk_sqs::Client, url: String, worker: usize, grouped: bool) -> u32 {
     let body = format!(
         "{{\"v\":1,\"parcel\":\"org_{worker}#act_01J9ZQ3YB6Y2V5W3H1M4N7P8Q9#00042#sms\",\"pass\":1}}"
     );
@@ -79,7 +79,7 @@ async fn send(sqs: aws_sdk_sqs::Client, url: String, worker: usize, grouped: boo
     2000
 }
 
-async fn drain(sqs: aws_sdk_sqs::Client, url: String) -> usize {
+async fn drain(sqs: aws_sdk_sqs::Client, url: String) -> u32 {
     let mut done = 0;
     loop {
         let receive = sqs.receive_message().queue_url(&url).max_number_of_messages(10);
@@ -87,7 +87,7 @@ async fn drain(sqs: aws_sdk_sqs::Client, url: String) -> usize {
         if messages.is_empty() {
             return done;
         }
-        done += messages.len();
+        done += u32::try_from(messages.len()).unwrap();
         let entry = |(n, message): (usize, &aws_sdk_sqs::types::Message)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
             entry.receipt_handle(message.receipt_handle().unwrap()).build().unwrap()
@@ -139,7 +139,7 @@ async fn throughput_of_conditional_writes() {
     }
 }
 
-async fn statements(dynamodb: aws_sdk_dynamodb::Client, worker: usize, statement: &'static str) -> usize {
+async fn statements(dynamodb: aws_sdk_dynamodb::Client, worker: usize, statement: &'static str) -> u32 {
     for batch in 0..20 {
         let request = |n: usize| {
             let pk = AttributeValue::S(format!("{worker}-{batch}-{n}"));
@@ -152,7 +152,7 @@ async fn statements(dynamodb: aws_sdk_dynamodb::Client, worker: usize, statement
     500
 }
 
-async fn updates(dynamodb: aws_sdk_dynamodb::Client, worker: usize) -> usize {
+async fn updates(dynamodb: aws_sdk_dynamodb::Client, worker: usize) -> u32 {
     for batch in 0..20 {
         for n in 0..25 {
             dynamodb

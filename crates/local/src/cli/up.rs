@@ -1,6 +1,6 @@
 //! `up`: starts the stack and keeps it until Ctrl-C.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -25,20 +25,36 @@ pub(super) struct Up {
     /// Do not build the functions; they are there.
     #[arg(long)]
     no_build: bool,
+    /// Run this template instead of the workspace's own.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Take the function binaries from this folder; nothing is built.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_build")]
+    binaries: Option<PathBuf>,
+}
+
+impl Up {
+    fn options(&self) -> StackOptions {
+        let binaries = match &self.binaries {
+            Some(folder) => Binaries::In(folder.clone()),
+            None if self.no_build => Binaries::Present,
+            None => Binaries::Build,
+        };
+        StackOptions {
+            port: self.port,
+            data: self.data.data.clone(),
+            engine: self.engine.clone(),
+            template: self.template.clone().unwrap_or_else(|| workspace().join("template.yaml")),
+            binaries,
+            seed: !self.empty,
+        }
+    }
 }
 
 pub(super) async fn run(up: Up) -> Result<ExitCode> {
     let mut stop = Signals::new()?;
-    let options = StackOptions {
-        port: up.port,
-        data: up.data.data.clone(),
-        engine: up.engine.clone(),
-        template: workspace().join("template.yaml"),
-        binaries: if up.no_build { Binaries::Present } else { Binaries::Build },
-        seed: !up.empty,
-    };
     let stack = tokio::select! {
-        stack = Stack::start(options) => stack?,
+        stack = Stack::start(up.options()) => stack?,
         () = stop.next() => return Ok(ExitCode::SUCCESS),
     };
     greet(&stack, &up);

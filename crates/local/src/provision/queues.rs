@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
-use aws_sdk_sqs::{Client, types::QueueAttributeName};
+use aws_sdk_sqs::{Client, error::ProvideErrorMetadata, types::QueueAttributeName};
 use serde_json::json;
 
 use crate::template::Queue;
@@ -45,26 +45,27 @@ fn attributes(queue: &Queue, arns: &HashMap<&str, String>) -> Result<Attributes>
 
 /// `CreateQueue` refuses a name that exists with other attributes, so what exists is brought up to date instead.
 async fn create_or_update(client: &Client, queue: &Queue, attributes: Attributes) -> Result<String> {
-    let existing = client.get_queue_url().queue_name(&queue.name).send().await;
-    match existing {
-        Ok(found) => {
-            let url = found.queue_url.context("the engine answered without a URL")?;
-            if !attributes.is_empty() {
-                client.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes)).send().await?;
-            }
-            Ok(url)
-        }
-        Err(error)
-            if error.as_service_error().is_some_and(
-                aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError::is_queue_does_not_exist,
-            ) =>
-        {
-            let request = client.create_queue().queue_name(&queue.name).set_attributes(Some(attributes));
-            request.send().await?.queue_url.context("the engine answered without a URL")
-        }
+    let Some(url) = find(client, &queue.name).await? else {
+        let request = client.create_queue().queue_name(&queue.name).set_attributes(Some(attributes));
+        return request.send().await?.queue_url.context("the engine answered without a URL");
+    };
+    if !attributes.is_empty() {
+        client.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes)).send().await?;
+    }
+    Ok(url)
+}
+
+async fn find(client: &Client, name: &str) -> Result<Option<String>> {
+    match client.get_queue_url().queue_name(name).send().await {
+        Ok(found) => found.queue_url.context("the engine answered without a URL").map(Some),
+        Err(error) if error.code().is_some_and(|code| MISSING.contains(&code)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
+
+/// That there is no such queue has one name in SQS's JSON protocol and another in its query protocol, and the SDK
+/// tells whichever the engine sends.
+const MISSING: &[&str] = &["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
 
 async fn arn(client: &Client, url: &str) -> Result<String> {
     let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);

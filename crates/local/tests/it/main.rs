@@ -4,7 +4,11 @@
 
 mod functions;
 mod gateway;
+mod other_engine;
 mod poll;
+#[cfg(target_os = "linux")]
+mod process;
+mod send;
 mod stack;
 mod support;
 mod template;

@@ -54,7 +54,8 @@ paths:
       security: [{jwt: []}]
       x-amazon-apigateway-integration: {uri: {'Fn::Sub': 'x/${Probe.Arn}/invocations'}}";
 
-fn options(folder: &Path) -> StackOptions {
+/// A stack of the template above in `folder`.
+pub(crate) fn options(folder: &Path) -> StackOptions {
     std::fs::write(folder.join("template.yaml"), TEMPLATE).unwrap();
     std::fs::write(folder.join("openapi.yaml"), OPENAPI).unwrap();
     let binaries = Binaries::In(probe().parent().unwrap().to_path_buf());
@@ -65,7 +66,8 @@ fn options(folder: &Path) -> StackOptions {
     }
 }
 
-fn log_has(folder: &Path, line: &str) -> bool {
+/// Whether the probe has said this.
+pub(crate) fn log_has(folder: &Path, line: &str) -> bool {
     std::fs::read_to_string(folder.join("data/logs/probe.log")).unwrap_or_default().lines().any(|l| l == line)
 }
 

@@ -13,8 +13,9 @@ use crate::item::{Item, Reader, Writer, json, n, s};
 use crate::{Result, keys};
 
 /// What an address is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Kind {
+    #[default]
     Phone,
     Email,
 }
@@ -44,12 +45,6 @@ pub(super) struct Reach {
     pub(super) phone: Option<AddressHash>,
     /// Where mail goes.
     pub(super) email: Option<AddressHash>,
-}
-
-impl Default for Kind {
-    fn default() -> Self {
-        Self::Phone
-    }
 }
 
 impl Reach {

@@ -7,7 +7,8 @@ use domain::member::Member;
 use domain::{MemberId, OrgId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::member_plan::{Draft, Setting, round};
+use super::member_draft::{Draft, Setting};
+use super::member_plan::round;
 use super::read::Consistency;
 use super::transaction::Committed;
 use crate::{Result, Store};
@@ -25,6 +26,10 @@ const TRIES: u32 = 10;
 
 /// A change of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are members; a box each would cost more than it saves"
+)]
 pub enum MemberWrite {
     /// Make them what is given.
     Put(Member),

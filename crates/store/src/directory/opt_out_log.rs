@@ -12,7 +12,7 @@ use crate::item::{Item, Reader, Writer, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
 /// How long an entry is kept: longer than a row may wait between its gates.
-const KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
+const KEPT: Duration = Duration::from_hours(40 * 24);
 
 /// A change of whether a subject is opted out of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +158,9 @@ mod tests {
         let (member, address) = ("m".parse().unwrap(), AddressHash::new([0; 16]));
         for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
             let mut log = OptOutsSince::default();
-            order.iter().for_each(|version| log.add(change(*version, *version != 3)));
+            for version in order {
+                log.add(change(version, version != 3));
+            }
             assert!(!log.has_opted_out(Channel::Sms, &member, &address), "{order:?}");
             log.add(change(4, true));
             assert!(log.has_opted_out(Channel::Sms, &member, &address));

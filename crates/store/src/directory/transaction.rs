@@ -42,6 +42,9 @@ pub(super) fn next_version(seen: u64, now: Timestamp) -> u64 {
     u64::try_from(now.millis()).unwrap_or(0).max(seen + 1)
 }
 
+/// A write as the SDK's builders take it: what to do, condition, names, values. They refuse empty ones.
+type Parts = (Kind, Option<String>, Option<HashMap<String, String>>, Option<Item>);
+
 impl Write {
     fn new(kind: Kind) -> Self {
         Self { kind, condition: String::new(), names: HashMap::new(), values: Item::new() }
@@ -83,7 +86,7 @@ impl Write {
         self
     }
 
-    fn parts(self) -> (Kind, Option<String>, Option<HashMap<String, String>>, Option<Item>) {
+    fn parts(self) -> Parts {
         let condition = (!self.condition.is_empty()).then_some(self.condition);
         let names = (!self.names.is_empty()).then_some(self.names);
         let values = (!self.values.is_empty()).then_some(self.values);

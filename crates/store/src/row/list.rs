@@ -74,7 +74,8 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::call("Query"))?;
-        let mut places: Vec<(Timestamp, MessageId)> = answer.items().iter().map(place).collect::<Result<_>>()?;
+        let mut places: Vec<(Timestamp, MessageId)> =
+            answer.items().iter().map(place).collect::<Result<_>>()?;
         places.retain(|place| span.after != Some(*place));
         // With an end in time that comes first, the row that the part begins behind was not among them.
         let more = places.len() > limit || answer.last_evaluated_key.is_some();
@@ -94,7 +95,8 @@ impl Store {
         org: &OrgId,
         chunks: &[(Ulid, u32)],
     ) -> Result<HashMap<(Ulid, u32), Timestamp>> {
-        let wanted = Wanted { table: &self.tables.message_logs, strong: false, attributes: Some("pk, created") };
+        let wanted =
+            Wanted { table: &self.tables.message_logs, strong: false, attributes: Some("pk, created") };
         let first = |(send, chunk): &(Ulid, u32)| key(keys::rows(org, *send, *chunk), n(0));
         let wanted_keys: Vec<Item> = chunks.iter().map(first).collect();
         let items = self.get_all(wanted, &wanted_keys).await?;

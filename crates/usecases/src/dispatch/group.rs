@@ -19,7 +19,7 @@ use crate::Error;
 /// Gate 2 is read at most this long before a call (P4), less what the calls need to start.
 const GATE_HOLDS: Duration = Duration::from_millis(900);
 /// How far back gate 2 reads before gate 1 looked: the most by which the clocks of two functions may differ, and what an index may lag.
-const GATE_MARGIN: Duration = Duration::from_secs(60);
+const GATE_MARGIN: Duration = Duration::from_mins(1);
 
 /// What became of a group.
 pub(super) enum Sent {
@@ -74,7 +74,7 @@ pub(super) async fn send<C: Connect>(
 
     let at = deps.clock.now();
     let mut changes = Vec::new();
-    let mut changed = Vec::new();
+    let mut done = Vec::new();
     for (result, mut row) in results {
         if let Called::Answered { outcome, .. } = &result {
             line.learn(deps, &org, outcome, &row, at).await?;
@@ -82,10 +82,10 @@ pub(super) async fn send<C: Connect>(
         let change = result.into_change(&row, at);
         apply(&mut row, &change);
         changes.push((row.id, change));
-        changed.push(row);
+        done.push(row);
     }
     record(deps, work, &changes).await?;
-    Ok(Sent::Done(changed))
+    Ok(Sent::Done(done))
 }
 
 /// What became of one row.

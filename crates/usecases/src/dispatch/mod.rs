@@ -30,7 +30,7 @@ const RECORDING: Duration = Duration::from_secs(5);
 /// Claims that may die without the mark having moved before a parcel is given up.
 const MAX_DEATHS: u32 = 5;
 /// How long a sender that was refused as a whole is left alone before one message tries it again.
-const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_AFTER: Duration = Duration::from_mins(1);
 
 /// What a dispatcher needs.
 pub struct Dispatch<C> {

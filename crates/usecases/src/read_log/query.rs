@@ -82,7 +82,8 @@ impl Query {
 
     /// What was asked for apart from the part of the list: a cursor continues only a list of the same.
     pub(super) fn filters(&self) -> String {
-        let mut filters: Vec<_> = self.given.iter().filter(|(name, _)| name != "limit" && name != "cursor").collect();
+        let mut filters: Vec<_> =
+            self.given.iter().filter(|(name, _)| name != "limit" && name != "cursor").collect();
         filters.sort();
         form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish()
     }
@@ -90,7 +91,10 @@ impl Query {
     /// The query string of the next page.
     pub(super) fn next(&self, cursor: &str) -> String {
         let same = self.given.iter().filter(|(name, _)| name != "cursor");
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(same).append_pair("cursor", cursor).finish()
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(same)
+            .append_pair("cursor", cursor)
+            .finish()
     }
 }
 
@@ -121,7 +125,9 @@ mod tests {
 
     fn parameter<T: std::fmt::Debug>(result: Result<T, Refused>) -> (u16, String) {
         match result.unwrap_err() {
-            Refused::Problem(problem) => (problem.status, problem.more["parameter"].as_str().unwrap().to_owned()),
+            Refused::Problem(problem) => {
+                (problem.status, problem.more["parameter"].as_str().unwrap().to_owned())
+            }
             Refused::Fault(error) => panic!("{error}"),
         }
     }
@@ -139,7 +145,11 @@ mod tests {
         assert_eq!(query("").unwrap().limit(200).unwrap(), 50);
         assert_eq!(query("limit=200").unwrap().limit(200).unwrap(), 200);
         for bad in ["0", "201", "-1", "", "ten", "1e2", "18446744073709551616"] {
-            assert_eq!(parameter(query(&format!("limit={bad}")).unwrap().limit(200)), (400, "limit".to_owned()), "{bad}");
+            assert_eq!(
+                parameter(query(&format!("limit={bad}")).unwrap().limit(200)),
+                (400, "limit".to_owned()),
+                "{bad}"
+            );
         }
     }
 
@@ -157,6 +167,9 @@ mod tests {
         let first = query("status=sent&channel=sms&limit=5").unwrap().filters();
         assert_eq!(first, query("channel=sms&cursor=abc&status=s%65nt").unwrap().filters());
         assert_ne!(first, query("channel=sms").unwrap().filters());
-        assert_eq!(query("limit=5&cursor=a&status=sent").unwrap().next("b c"), "limit=5&status=sent&cursor=b+c");
+        assert_eq!(
+            query("limit=5&cursor=a&status=sent").unwrap().next("b c"),
+            "limit=5&status=sent&cursor=b+c"
+        );
     }
 }

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use store::action::Action;
+use store::chunk::Chunk;
 use store::row::Row;
 use wire::api::problem::Problem;
 
@@ -79,22 +80,21 @@ pub(super) trait Sink {
 /// # Errors
 /// If the database gives no answer.
 pub(super) async fn places(store: &Store, org: &OrgId, actions: &[Action]) -> Result<Vec<Place>, Error> {
-    let mut places: Vec<Place> = stream::iter(actions)
-        .map(async |action| {
-            let chunks = store.chunks(org, action.id.ulid()).await?;
-            let place = |chunk: store::chunk::Chunk| Place {
-                action: action.id,
-                chunk: chunk.number,
-                rows: chunk.rows,
-                ended: chunk.total().failed + chunk.total().skipped,
-                at: action.created_at,
-            };
-            Ok::<_, Error>(stream::iter(chunks.into_iter().map(place).map(Ok)))
-        })
+    let chunks: Vec<Vec<Chunk>> = stream::iter(actions)
+        .map(|action| store.chunks(org, action.id.ulid()))
         .buffered(CONCURRENT)
-        .try_flatten()
         .try_collect()
         .await?;
+    let of_action = actions.iter().zip(chunks).flat_map(|(action, chunks)| {
+        chunks.into_iter().map(|chunk| Place {
+            action: action.id,
+            chunk: chunk.number,
+            rows: chunk.rows,
+            ended: chunk.total().failed + chunk.total().skipped,
+            at: action.created_at,
+        })
+    });
+    let mut places: Vec<Place> = of_action.collect();
     if places.len() > 1 {
         let chunks: Vec<_> = places.iter().map(|place| (place.action.ulid(), place.chunk)).collect();
         let times = store.chunk_times(org, &chunks).await?;
@@ -160,6 +160,11 @@ fn in_order(mut rows: Vec<Row>, from: Option<Position>) -> Vec<Row> {
 }
 
 impl Position {
+    /// Whether it is in a chunk of this action.
+    pub(super) fn is_of(&self, action: BulkActionId) -> bool {
+        self.action == action
+    }
+
     fn is_in(&self, place: &Place) -> bool {
         self.action == place.action && self.chunk == place.chunk
     }
@@ -206,7 +211,10 @@ mod tests {
     #[test]
     fn going_on_behind_a_row_leaves_out_what_came_before() {
         let from = Position { action: action(1), chunk: 0, after: Some((Timestamp::from_millis(5), 10)) };
-        assert_eq!(slots(&in_order(vec![row(2, 5), row(10, 5), row(1, 5), row(0, 6), row(7, 4)], Some(from))), [1, 7]);
+        assert_eq!(
+            slots(&in_order(vec![row(2, 5), row(10, 5), row(1, 5), row(0, 6), row(7, 4)], Some(from))),
+            [1, 7]
+        );
     }
 
     #[test]

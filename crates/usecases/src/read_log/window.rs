@@ -37,7 +37,8 @@ pub(super) fn written(action: &Action) -> Option<(Timestamp, Timestamp)> {
 /// How many of `actions`, which are the next of the list, make a window: at least one if there are any.
 pub(super) fn window(actions: &[Action]) -> usize {
     let rows = |count: usize| actions.iter().take(count).map(|action| action.total).sum::<u64>();
-    let mut count = (1..=actions.len()).take_while(|count| *count == 1 || rows(*count) <= FEW_ROWS).last().unwrap_or(0);
+    let mut count =
+        (1..=actions.len()).take_while(|count| *count == 1 || rows(*count) <= FEW_ROWS).last().unwrap_or(0);
     loop {
         let starts = actions.iter().take(count).filter_map(written).map(|(start, _)| start);
         let Some(earliest) = starts.min() else { return count };
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn actions_that_were_written_at_the_same_time_are_gone_through_together() {
-        let actions = [big(1_000, Some(1_010)), big(900, Some(905)), big(800, Some(1_003)), big(700, Some(750))];
+        let actions =
+            [big(1_000, Some(1_010)), big(900, Some(905)), big(800, Some(1_003)), big(700, Some(750))];
         assert_eq!(window(&actions), 3, "the third reaches into the first, so the second lies among them");
     }
 

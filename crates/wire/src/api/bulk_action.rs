@@ -87,11 +87,18 @@ impl CreateBulkAction {
             let kind = f.required("type").choice(&[("send_message", ())]);
             let targets = targets(f);
             let messages = f.required("messages").array(1..=3, |m| m.object(message));
-            let routing = f.optional("routing").choice(&[("all", Routing::All), ("first_reachable", Routing::FirstReachable)]);
+            let routing = f
+                .optional("routing")
+                .choice(&[("all", Routing::All), ("first_reachable", Routing::FirstReachable)]);
             let expires_at = f.optional("expires_at").time();
             let messages = messages.filter(|messages| each_channel_once(f, messages));
             kind?;
-            Some(Self { targets: targets?, messages: messages?, routing: routing.unwrap_or_default(), expires_at })
+            Some(Self {
+                targets: targets?,
+                messages: messages?,
+                routing: routing.unwrap_or_default(),
+                expires_at,
+            })
         })
     }
 }
@@ -120,9 +127,16 @@ fn targets(f: &Fields<'_>) -> Option<Targets> {
 }
 
 fn each_channel_once(f: &Fields<'_>, messages: &[MessageRequest]) -> bool {
-    let twice = messages.iter().enumerate().find(|(i, m)| messages.iter().take(*i).any(|other| other.channel == m.channel));
+    let twice = messages
+        .iter()
+        .enumerate()
+        .find(|(i, m)| messages.iter().take(*i).any(|other| other.channel == m.channel));
     if let Some((_, message)) = twice {
-        f.fail("messages", "twice", format!("has two messages for {}; give each channel at most once", message.channel));
+        f.fail(
+            "messages",
+            "twice",
+            format!("has two messages for {}; give each channel at most once", message.channel),
+        );
     }
     twice.is_none()
 }
@@ -278,7 +292,8 @@ mod tests {
         assert_eq!(codes(&both), [("selection".to_owned(), "conflict".to_owned())]);
         let none = json!({ "type": "send_message", "messages": messages });
         assert_eq!(codes(&none), [("target_ids".to_owned(), "required".to_owned())]);
-        let all = json!({ "type": "send_message", "selection": { "all_matching": {} }, "messages": messages });
+        let all =
+            json!({ "type": "send_message", "selection": { "all_matching": {} }, "messages": messages });
         assert_eq!(CreateBulkAction::read(&all).unwrap().targets, Targets::Matching(Filter::default()));
     }
 
@@ -298,7 +313,15 @@ mod tests {
             "messages": [{ "channel": "sms", "body": "x".repeat(1601) }, { "channel": "email", "body": "x" }],
         });
         let fields: Vec<String> = codes(&body).into_iter().map(|(field, _)| field).collect();
-        for field in ["type", "target_ids[0]", "routing", "expires_at", "colour", "messages[0].body", "messages[1].subject"] {
+        for field in [
+            "type",
+            "target_ids[0]",
+            "routing",
+            "expires_at",
+            "colour",
+            "messages[0].body",
+            "messages[1].subject",
+        ] {
             assert!(fields.iter().any(|named| named == field), "{field} in {fields:?}");
         }
     }

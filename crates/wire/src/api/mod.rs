@@ -1,8 +1,12 @@
-//! Bodies of the HTTP API, as `2-contract` in the OpenAPI description fixes them.
+//! Bodies of the HTTP API, as `2-contract` in the `OpenAPI` description fixes them.
 
 pub mod bulk_action;
+pub mod channel;
 pub mod fields;
 pub mod http;
 pub mod list;
+pub mod member;
 pub mod message;
+pub mod organisation;
 pub mod problem;
+pub mod template;

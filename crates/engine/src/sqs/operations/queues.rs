@@ -13,7 +13,7 @@ use crate::sqs::state::{Call, State};
 use crate::sqs::storage::QueueRow;
 
 /// A queue may be purged once in this time.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 
 /// Makes a queue; one that exists with the same attributes is found instead.
 pub(in crate::sqs) fn create(
@@ -82,7 +82,7 @@ pub(in crate::sqs) fn list(call: &mut Call<'_>, input: ListInput) -> Result<List
 /// The queues that have this one as their dead-letter queue.
 pub(in crate::sqs) fn list_sources(
     call: &mut Call<'_>,
-    input: ListInput,
+    input: &ListInput,
 ) -> Result<ListSourcesOutput, Refusal> {
     let (_, _, target) = call.queue(input.queue_url.as_deref())?;
     let names = sources(call.state, target);
@@ -121,7 +121,7 @@ fn page<'s>(
     Ok((names, next))
 }
 
-pub(in crate::sqs) fn delete(call: &mut Call<'_>, input: QueueInput) -> Result<Nothing, Refusal> {
+pub(in crate::sqs) fn delete(call: &mut Call<'_>, input: &QueueInput) -> Result<Nothing, Refusal> {
     let (store, queue, name) = call.queue(input.queue_url.as_deref())?;
     let id = queue.id;
     store.write(|tables| {
@@ -178,7 +178,7 @@ pub(in crate::sqs) fn set_attributes(
     Ok(Nothing {})
 }
 
-pub(in crate::sqs) fn purge(call: &mut Call<'_>, input: QueueInput) -> Result<Nothing, Refusal> {
+pub(in crate::sqs) fn purge(call: &mut Call<'_>, input: &QueueInput) -> Result<Nothing, Refusal> {
     let now = call.now;
     let (store, queue, name) = call.queue(input.queue_url.as_deref())?;
     let every = i64::try_from(PURGE_EVERY.as_millis()).unwrap_or(i64::MAX);
@@ -195,7 +195,7 @@ pub(in crate::sqs) fn tag(call: &mut Call<'_>, input: TagsInput) -> Result<Nothi
     change_tags(call, input.queue_url.as_deref(), |tags| tags.extend(input.tags))
 }
 
-pub(in crate::sqs) fn untag(call: &mut Call<'_>, input: TagsInput) -> Result<Nothing, Refusal> {
+pub(in crate::sqs) fn untag(call: &mut Call<'_>, input: &TagsInput) -> Result<Nothing, Refusal> {
     change_tags(call, input.queue_url.as_deref(), |tags| {
         tags.retain(|name, _| !input.tag_keys.contains(name));
     })
@@ -214,7 +214,7 @@ fn change_tags(
     Ok(Nothing {})
 }
 
-pub(in crate::sqs) fn list_tags(call: &mut Call<'_>, input: QueueInput) -> Result<TagsOutput, Refusal> {
+pub(in crate::sqs) fn list_tags(call: &mut Call<'_>, input: &QueueInput) -> Result<TagsOutput, Refusal> {
     let (_, queue, _) = call.queue(input.queue_url.as_deref())?;
     Ok(TagsOutput { tags: queue.tags.clone() })
 }

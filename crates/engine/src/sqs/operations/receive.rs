@@ -104,12 +104,14 @@ impl Receive {
         let now = call.now;
         let (_, queue, name) = call.queue(self.url.as_deref())?;
         let redrive = queue.settings.redrive.clone();
-        let grave = redrive.and_then(|redrive| Grave::find(redrive, &call.state.queues, name));
+        let grave = redrive.and_then(|redrive| Grave::find(&redrive, &call.state.queues, name));
         let (store, queue, _) = call.queue(self.url.as_deref())?;
         loop {
             let taken = self.take(store, queue, grave.as_ref(), now)?;
-            if taken.buried > 0 {
-                grave.iter().for_each(|grave| grave.arrived.notify_waiters());
+            if taken.buried > 0
+                && let Some(grave) = &grave
+            {
+                grave.arrived.notify_waiters();
             }
             let wait_s = self.wait_s.unwrap_or(queue.settings.wait_s);
             if taken.messages.is_empty() && taken.buried > 0 {
@@ -222,7 +224,7 @@ struct Grave {
 
 impl Grave {
     /// `None` if the dead-letter queue has been deleted: then messages stay where they are.
-    fn find(redrive: Redrive, queues: &BTreeMap<String, Queue>, source: &str) -> Option<Self> {
+    fn find(redrive: &Redrive, queues: &BTreeMap<String, Queue>, source: &str) -> Option<Self> {
         let target = queues.get(&redrive.target)?;
         Some(Self {
             queue: target.id,

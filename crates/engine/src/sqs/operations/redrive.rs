@@ -58,7 +58,7 @@ pub(in crate::sqs) fn start_move(call: &mut Call<'_>, input: MoveInput) -> Resul
     Ok(MoveStarted { task_handle: format!("move-{number}") })
 }
 
-pub(in crate::sqs) fn list_moves(call: &mut Call<'_>, input: MoveInput) -> Result<MoveTasks, Refusal> {
+pub(in crate::sqs) fn list_moves(call: &mut Call<'_>, input: &MoveInput) -> Result<MoveTasks, Refusal> {
     let source = find(call, input.source_arn.as_deref(), "SourceArn")?;
     let limit = input.max_results.unwrap_or(1);
     if !(1..=10).contains(&limit) {

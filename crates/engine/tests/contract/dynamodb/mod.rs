@@ -30,6 +30,7 @@ fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers and literals read better without a borrow")]
 fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
@@ -120,6 +121,6 @@ fn sks(items: &[Item]) -> Vec<&str> {
 
 /// The code of the error that the service answered with.
 fn code<T: std::fmt::Debug, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> String {
-    let error = result.err().expect("the service refuses this");
+    let error = result.expect_err("the service refuses this");
     error.code().expect("the service says why").to_owned()
 }

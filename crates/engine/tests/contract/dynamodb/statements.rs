@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::operation::batch_execute_statement::BatchExecuteStatementOutput;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementRequest, ReturnConsumedCapacity,
-    ReturnValuesOnConditionCheckFailure as OnFailure,
+    AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementRequest, ConsumedCapacity,
+    ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 
 use super::{Table, code, item, key, n, s};
@@ -141,7 +141,7 @@ async fn a_statement_costs_what_a_single_write_costs_also_when_it_fails() {
         let table = Table::new(&world).await;
         table.has(item([("pk", s("a")), ("sk", s("1")), ("v", n(1))])).await;
         let units = |output: &BatchExecuteStatementOutput| -> f64 {
-            output.consumed_capacity().iter().filter_map(|c| c.capacity_units()).sum()
+            output.consumed_capacity().iter().filter_map(ConsumedCapacity::capacity_units).sum()
         };
         let inserted = table.execute((2..12).map(|v| table.insert(&v.to_string(), v)).collect()).await;
         assert!((units(&inserted) - 10.0).abs() < 1e-9, "{}", units(&inserted));

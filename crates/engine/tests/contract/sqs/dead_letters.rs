@@ -29,7 +29,7 @@ async fn a_message_goes_to_the_dead_letter_queue_after_its_last_receive() {
         let message = dead.received_one().await;
         assert_eq!(message.body(), Some("poison"));
         assert_eq!(receives(&message), 3);
-        assert_eq!(attribute(&message, System::DeadLetterQueueSourceArn), Some(queue.arn.as_str()));
+        assert_eq!(attribute(&message, &System::DeadLetterQueueSourceArn), Some(queue.arn.as_str()));
     })
     .await;
 }
@@ -39,15 +39,15 @@ async fn a_dead_letter_keeps_its_id_its_group_and_the_time_at_which_it_was_sent(
     contract(here!(), async |world| {
         let dead = Queue::new(&world, "dead").await;
         let queue = Queue::with_dead_letters(&world, "jobs", &dead, 1).await;
-        let send = world.sqs.send_message().queue_url(&queue.url).message_body("poison");
-        let sent = send.message_group_id("org_7").send().await.unwrap();
+        let message = world.sqs.send_message().queue_url(&queue.url).message_body("poison");
+        let sent = message.message_group_id("org_7").send().await.unwrap();
         let before = queue.receive().visibility_timeout(1).send().await.unwrap().messages.unwrap();
         world.pass(Duration::from_secs(1)).await;
         assert!(queue.received().await.is_empty());
         let after = dead.received_one().await;
         assert_eq!(after.message_id(), sent.message_id());
-        assert_eq!(attribute(&after, System::MessageGroupId), Some("org_7"));
-        let sent_at = |message| attribute(message, System::SentTimestamp);
+        assert_eq!(attribute(&after, &System::MessageGroupId), Some("org_7"));
+        let sent_at = |message| attribute(message, &System::SentTimestamp);
         assert_eq!(sent_at(&after), sent_at(&before[0]));
     })
     .await;

@@ -24,10 +24,10 @@ async fn a_message_comes_back_as_it_was_sent() {
         assert_eq!(message.md5_of_body(), sent.md5_of_message_body());
         assert_eq!(receives(&message), 1);
         for name in [System::SentTimestamp, System::ApproximateFirstReceiveTimestamp] {
-            let at: i64 = attribute(&message, name.clone()).unwrap().parse().unwrap();
+            let at: i64 = attribute(&message, &name).unwrap().parse().unwrap();
             assert!((at - world.now_ms()).abs() < 60_000, "{name:?} is {at}");
         }
-        assert!(attribute(&message, System::SenderId).is_some());
+        assert!(attribute(&message, &System::SenderId).is_some());
     })
     .await;
 }
@@ -166,7 +166,7 @@ async fn a_group_id_is_taken_and_returned_by_a_standard_queue() {
         let send = world.sqs.send_message().queue_url(&queue.url).message_body("x");
         send.message_group_id("org_7").send().await.unwrap();
         let message = queue.received_one().await;
-        assert_eq!(attribute(&message, System::MessageGroupId), Some("org_7"));
+        assert_eq!(attribute(&message, &System::MessageGroupId), Some("org_7"));
     })
     .await;
 }

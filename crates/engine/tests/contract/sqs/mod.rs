@@ -115,17 +115,17 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
     messages.iter().filter_map(Message::body).collect()
 }
 
-fn attribute(message: &Message, name: MessageSystemAttributeName) -> Option<&str> {
-    message.attributes()?.get(&name).map(String::as_str)
+fn attribute<'m>(message: &'m Message, name: &MessageSystemAttributeName) -> Option<&'m str> {
+    message.attributes()?.get(name).map(String::as_str)
 }
 
 fn receives(message: &Message) -> u32 {
-    let count = attribute(message, MessageSystemAttributeName::ApproximateReceiveCount);
+    let count = attribute(message, &MessageSystemAttributeName::ApproximateReceiveCount);
     count.expect("a received message has a count").parse().expect("a count is a number")
 }
 
 /// The code of the error that the service answered with.
 fn code<T: std::fmt::Debug, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> String {
-    let error = result.err().expect("the service refuses this");
+    let error = result.expect_err("the service refuses this");
     error.code().expect("the service says why").to_owned()
 }

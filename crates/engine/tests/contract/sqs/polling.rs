@@ -116,7 +116,7 @@ async fn many_receivers_lose_nothing_and_get_nothing_twice() {
             }
         });
         let (sent, seen) = join(join_all(senders), join_all(receivers)).await;
-        sent.into_iter().for_each(|sent| assert!(sent.unwrap().failed().is_empty()));
+        assert!(sent.into_iter().all(|sent| sent.unwrap().failed().is_empty()));
         let mut times: HashMap<String, u32> = HashMap::new();
         seen.into_iter().flatten().for_each(|body| *times.entry(body).or_default() += 1);
         assert_eq!(times.len(), 200);

@@ -102,6 +102,15 @@ impl<'a> Field<'a> {
         number
     }
 
+    /// A number that `T` takes; `code` is the error's code.
+    pub fn number<T>(&self, code: &str) -> Option<T>
+    where
+        T: TryFrom<f64, Error: Display>,
+    {
+        let number = self.typed("a number", Value::as_f64)?;
+        T::try_from(number).map_err(|error| self.fail(code, format!("{error}"))).ok()
+    }
+
     /// One of the named choices.
     pub fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.typed("a text", Value::as_str)?;
@@ -129,18 +138,24 @@ impl<'a> Field<'a> {
         len: RangeInclusive<usize>,
         reader: impl FnMut(&Field<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let elements = self.typed("an array", Value::as_array)?;
-        if !len.contains(&elements.len()) {
-            let (min, max) = (len.start(), len.end());
-            let message = if elements.len() > *max {
-                format!("must have at most {max} elements")
-            } else {
-                format!("must have at least {min} {}", if *min == 1 { "element" } else { "elements" })
-            };
-            self.fail(if elements.len() > *max { "too_many" } else { "too_few" }, message);
-            return None;
-        }
+        let elements = self.values(len)?;
         self.elements(elements, reader)
+    }
+
+    /// An array with a number of elements in `len`, as they are.
+    pub fn values(&self, len: RangeInclusive<usize>) -> Option<&'a [Value]> {
+        let values = self.typed("an array", Value::as_array)?;
+        if len.contains(&values.len()) {
+            return Some(values);
+        }
+        let (min, max) = (len.start(), len.end());
+        if values.len() > *max {
+            self.fail("too_many", format!("must have at most {max} elements"));
+        } else {
+            let elements = if *min == 1 { "element" } else { "elements" };
+            self.fail("too_few", format!("must have at least {min} {elements}"));
+        }
+        None
     }
 
     fn elements<T>(

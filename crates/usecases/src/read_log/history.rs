@@ -1,0 +1,237 @@
+//! What happened to a message, from what its row keeps.
+
+use std::time::Duration;
+
+use domain::{MessageStatus, Timestamp};
+use store::row::{Row, Unknown};
+use wire::api::message::HistoryView;
+
+use super::shown::Shown;
+
+/// By how much a provider's clock may be behind ours: what it reports as a failure may follow what we know, or come before it.
+const CLOCKS: Duration = Duration::from_secs(2);
+
+/// The history of a message, oldest first. Providers report times in whole seconds, so what they say happened after the call may lie before it by
+/// their clock: nothing is placed before what it follows.
+pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
+    let row = &shown.row;
+    let called = shown.called_at.or(row.tried_at).map(|at| at.max(row.created_at));
+    let sent = row.sent_at.map(|at| at.max(called.unwrap_or(row.created_at)));
+    let handed_over = sent.or(called).unwrap_or(row.created_at);
+    let delivered = row.delivered_at.map(|at| at.max(handed_over));
+    let mut history = Vec::new();
+    let mut add = |status, at: Option<Timestamp>, detail: Option<String>| {
+        history.extend(at.map(|at| HistoryView { status, at, detail }));
+    };
+    if !ended_at_once(row) {
+        add(MessageStatus::Queued, Some(row.created_at), None);
+    }
+    add(MessageStatus::Sending, called, of_call(shown));
+    add(MessageStatus::Sent, sent, Some(format!("The {} provider has it", row.channel.label())));
+    add(MessageStatus::Unconfirmed, row.unconfirmed_at, Some("No report came in time".into()));
+    let (status, detail) = of_end(row);
+    let ended = row.ended_at.map(|at| if handed_over.since(at) < CLOCKS { at.max(handed_over) } else { at });
+    add(status, ended, Some(detail));
+    add(MessageStatus::Delivered, delivered, None);
+    add(MessageStatus::Read, row.read_at.map(|at| at.max(delivered.unwrap_or(handed_over))), None);
+    for event in &row.events {
+        add(shown.status, Some(event.at.max(row.created_at)), Some(event.what.clone()));
+    }
+    // What happened at the same time stays in the order in which messages climb.
+    history.sort_by_key(|entry| entry.at);
+    history
+}
+
+/// Whether the row was final when it was written.
+fn ended_at_once(row: &Row) -> bool {
+    row.ended_at == Some(row.created_at) && row.tried_at.is_none() && row.sent_at.is_none()
+}
+
+fn of_call(shown: &Shown) -> Option<String> {
+    let row = &shown.row;
+    let waits = (row.status == MessageStatus::Queued).then_some(row.next_attempt_at).flatten();
+    let mut sentences = Vec::new();
+    if row.attempts > 1 {
+        sentences.push(format!("Attempt {}", row.attempts));
+    }
+    if let Some(at) = waits {
+        sentences.push(format!("The provider asked to try again later; the next attempt is at {at}"));
+    }
+    match row.unknown {
+        None => {}
+        Some(Unknown::NoAnswer) => {
+            sentences.push("The provider's answer did not come; it may have the message".into())
+        }
+        Some(Unknown::Stopped) => {
+            sentences.push("The call was interrupted; the provider may have the message".into());
+        }
+    }
+    (!sentences.is_empty()).then(|| sentences.join(". "))
+}
+
+/// The status with which a row ended, and why. A delivery that was reported later takes the reason away, not the time.
+fn of_end(row: &Row) -> (MessageStatus, String) {
+    let Some(reason) = row.ended_for() else {
+        return (MessageStatus::Failed, "Reported as failed; a later report corrected it".into());
+    };
+    let sentence = reason.sentence(row.channel, row.detail.as_deref());
+    match &row.provider_code {
+        Some(code) => (row.status, format!("{sentence} (the provider's code: {code})")),
+        None => (row.status, sentence),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read_log::samples::row;
+    use domain::{FailureCode, Reason, SkipCode};
+    use store::row::Event;
+
+    fn at(millis: i64) -> Option<Timestamp> {
+        Some(Timestamp::from_millis(millis))
+    }
+
+    fn of(row: Row) -> Vec<(MessageStatus, i64)> {
+        let status = row.status;
+        history(&Shown { row, status, called_at: None })
+            .iter()
+            .map(|entry| (entry.status, entry.at.millis()))
+            .collect()
+    }
+
+    fn base() -> Row {
+        Row { created_at: Timestamp::from_millis(1_500), ..row() }
+    }
+
+    #[test]
+    fn a_message_climbs_from_queued_to_read() {
+        use MessageStatus::{Delivered, Queued, Read, Sending, Sent};
+        let row = Row {
+            status: Read,
+            tried_at: at(1_600),
+            sent_at: at(1_700),
+            delivered_at: at(2_000),
+            read_at: at(9_000),
+            ..base()
+        };
+        let expected = [(Queued, 1_500), (Sending, 1_600), (Sent, 1_700), (Delivered, 2_000), (Read, 9_000)];
+        assert_eq!(of(row), expected);
+    }
+
+    #[test]
+    fn a_report_in_whole_seconds_does_not_come_before_what_it_follows() {
+        use MessageStatus::{Delivered, Queued, Sending, Sent};
+        let row = Row {
+            status: Delivered,
+            tried_at: at(1_600),
+            sent_at: at(1_700),
+            delivered_at: at(1_000),
+            ..base()
+        };
+        assert_eq!(of(row), [(Queued, 1_500), (Sending, 1_600), (Sent, 1_700), (Delivered, 1_700)]);
+    }
+
+    #[test]
+    fn a_row_that_was_final_when_it_was_written_was_never_queued() {
+        let skipped = Row {
+            status: MessageStatus::Skipped,
+            reason: Some(Reason::Skipped(SkipCode::OptedOut)),
+            ended_at: at(1_500),
+            ..base()
+        };
+        let shown = Shown { status: skipped.status, row: skipped, called_at: None };
+        let expected = HistoryView {
+            status: MessageStatus::Skipped,
+            at: at(1_500).unwrap(),
+            detail: Some("Opted out of SMS".into()),
+        };
+        assert_eq!(history(&shown), [expected]);
+    }
+
+    #[test]
+    fn a_failure_that_a_delivery_corrected_stays_in_the_history() {
+        use MessageStatus::{Delivered, Failed, Queued, Sending, Sent};
+        let row = Row {
+            status: Delivered,
+            tried_at: at(1_600),
+            sent_at: at(1_700),
+            ended_at: at(2_000),
+            delivered_at: at(3_000),
+            ..base()
+        };
+        let expected =
+            [(Queued, 1_500), (Sending, 1_600), (Sent, 1_700), (Failed, 2_000), (Delivered, 3_000)];
+        assert_eq!(of(row.clone()), expected);
+        let refused = Row { sent_at: at(9_000), delivered_at: at(9_000), ..row.clone() };
+        let expected =
+            [(Queued, 1_500), (Sending, 1_600), (Failed, 2_000), (Sent, 9_000), (Delivered, 9_000)];
+        assert_eq!(of(refused), expected, "the refusal came first");
+        let coarse = Row { ended_at: at(1_000), ..row };
+        assert_eq!(of(coarse)[2..4], [(Sent, 1_700), (Failed, 1_700)]);
+    }
+
+    #[test]
+    fn a_report_after_the_window_follows_the_time_at_which_it_ended() {
+        use MessageStatus::{Delivered, Queued, Sending, Sent, Unconfirmed};
+        let row = Row {
+            status: Delivered,
+            tried_at: at(1_600),
+            unknown: Some(Unknown::NoAnswer),
+            unconfirmed_at: at(5_000),
+            sent_at: at(9_000),
+            delivered_at: at(9_000),
+            ..base()
+        };
+        let expected =
+            [(Queued, 1_500), (Sending, 1_600), (Unconfirmed, 5_000), (Sent, 9_000), (Delivered, 9_000)];
+        assert_eq!(of(row), expected);
+    }
+
+    #[test]
+    fn a_refusal_for_now_tells_when_it_is_tried_again() {
+        let row = Row { attempts: 2, tried_at: at(1_600), next_attempt_at: at(60_000), ..base() };
+        let history = history(&Shown { row, status: MessageStatus::Sending, called_at: None });
+        let detail = history.last().unwrap().detail.as_deref().unwrap();
+        assert!(
+            detail.starts_with("Attempt 2. ") && detail.ends_with("1970-01-01T00:01:00.000Z"),
+            "{detail}"
+        );
+    }
+
+    #[test]
+    fn the_mark_places_a_call_whose_outcome_is_not_recorded() {
+        let shown = Shown { row: base(), status: MessageStatus::Sending, called_at: at(1_900) };
+        let last = history(&shown).pop().unwrap();
+        assert_eq!((last.status, Some(last.at)), (MessageStatus::Sending, at(1_900)));
+    }
+
+    #[test]
+    fn what_moved_nothing_is_shown_with_the_status_that_stayed() {
+        let row = Row {
+            status: MessageStatus::Delivered,
+            sent_at: at(1_600),
+            delivered_at: at(2_000),
+            events: vec![Event { at: at(3_000).unwrap(), what: "The recipient complained".into() }],
+            ..base()
+        };
+        assert_eq!(of(row).last(), Some(&(MessageStatus::Delivered, 3_000)));
+    }
+
+    #[test]
+    fn a_failure_names_the_providers_code() {
+        let row = Row {
+            status: MessageStatus::Failed,
+            reason: Some(Reason::Failed(FailureCode::Undeliverable)),
+            provider_code: Some("30003".into()),
+            tried_at: at(1_600),
+            ended_at: at(1_700),
+            ..base()
+        };
+        let history = history(&Shown { status: row.status, row, called_at: None });
+        assert_eq!(
+            history.last().unwrap().detail.as_deref(),
+            Some("The phone cannot be reached (the provider's code: 30003)")
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! Rows as people see them. A row says `queued` until the outcome of its call is recorded; that a call may have begun is on its parcel (see
+//! `infra/decisions/0001`), and a message that was refused for now stays `sending`, since what is shown only climbs, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::variables::Variable;
+use domain::{BulkActionId, Channel, MessageStatus, OrgId, Timestamp};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use store::content::FrozenContent;
+use store::parcel::{CLAIM, Parcel};
+use store::row::Row;
+use store::{Result, Store};
+use ulid::Ulid;
+use wire::api::message::MessageView;
+
+/// Parcels that are read at once.
+const CONCURRENT: usize = 8;
+/// What stands in the log for a recipient's own unsubscribe link: whoever has the link can opt them out.
+const HIDDEN_LINK: &str = "[unsubscribe link]";
+
+/// A row with the status that it is shown with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) row: Row,
+    pub(super) status: MessageStatus,
+    /// When its group's calls began, as long as nothing else is known of its own.
+    pub(super) called_at: Option<Timestamp>,
+}
+
+/// What a parcel says of a row that was read as `queued`.
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    NotYet,
+    MayHaveBegun(Option<Timestamp>),
+    /// The row must have moved since it was read.
+    Over,
+}
+
+/// The rows as they are shown, in their order.
+pub(super) async fn show(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
+    let parcels = parcels_of(store, org, &rows).await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let mut called_at = None;
+        if waits(&row) {
+            match call(&row, parcels.get(&parcel_key(&row))) {
+                Call::NotYet => {}
+                Call::MayHaveBegun(at) => {
+                    all.push(Shown { row, status: MessageStatus::Sending, called_at: at });
+                    continue;
+                }
+                Call::Over => row = store.row(org, row.id).await?.unwrap_or(row),
+            }
+        }
+        let status = match row.status {
+            MessageStatus::Queued if row.tried_at.is_some() => MessageStatus::Sending,
+            other => other,
+        };
+        if status == MessageStatus::Sending {
+            called_at = row.tried_at;
+        }
+        all.push(Shown { row, status, called_at });
+    }
+    Ok(all)
+}
+
+/// Whether the row was read as waiting for its first call.
+fn waits(row: &Row) -> bool {
+    row.status == MessageStatus::Queued && row.tried_at.is_none()
+}
+
+type ParcelKey = (Ulid, u32, Channel);
+
+fn parcel_key(row: &Row) -> ParcelKey {
+    (row.id.send, row.id.chunk, row.channel)
+}
+
+async fn parcels_of(store: &Store, org: &OrgId, rows: &[Row]) -> Result<BTreeMap<ParcelKey, Parcel>> {
+    let keys: BTreeSet<ParcelKey> = rows.iter().filter(|row| waits(row)).map(parcel_key).collect();
+    let found: Vec<Option<(ParcelKey, Parcel)>> = stream::iter(keys)
+        .map(async |key| {
+            let (send, chunk, channel) = key;
+            Ok::<_, store::StoreError>(
+                store.parcel(org, send, chunk, channel).await?.map(|parcel| (key, parcel)),
+            )
+        })
+        .buffer_unordered(CONCURRENT)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// `parcel` was read after the row.
+fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
+    match parcel {
+        None => Call::NotYet,
+        Some(parcel) if parcel.done || parcel.pass > row.pass => Call::Over,
+        Some(parcel) if row.id.slot < parcel.mark => {
+            Call::MayHaveBegun(parcel.claim.as_ref().map(|claim| claim.until - CLAIM))
+        }
+        Some(_) => Call::NotYet,
+    }
+}
+
+impl Shown {
+    /// The message as the API shows it. `content` is that of its action.
+    pub(super) fn view(self, content: Option<&FrozenContent>) -> MessageView {
+        let text = content.and_then(|content| text(content, &self.row));
+        let Self { row, status, .. } = self;
+        let ended_for = row.ended_for();
+        MessageView {
+            id: row.id,
+            direction: "outbound",
+            source: "bulk_action",
+            bulk_action_id: Some(BulkActionId::new(row.id.send)),
+            channel: row.channel,
+            status,
+            failure_code: ended_for.map(domain::Reason::as_str),
+            failure_message: ended_for.map(|reason| reason.sentence(row.channel, row.detail.as_deref())),
+            provider: row.channel.provider(),
+            segments: row.segments,
+            attempts: row.attempts,
+            covered_by: None,
+            in_reply_to: None,
+            attribution: None,
+            media: Vec::new(),
+            created_at: row.created_at,
+            sent_at: row.sent_at,
+            delivered_at: row.delivered_at,
+            read_at: row.read_at,
+            text,
+            member_id: row.member_id,
+            address: row.address.map(|address| address.as_str().to_owned()),
+            provider_message_id: row.provider_message_id,
+            provider_code: row.provider_code,
+        }
+    }
+}
+
+/// What the recipient reads, or will read. `None` if the message ended before anything was written to them.
+fn text(content: &FrozenContent, row: &Row) -> Option<String> {
+    let never_written = row.ended_for().is_some() && row.tried_at.is_none() && row.sent_at.is_none();
+    if never_written {
+        return None;
+    }
+    let mut values: BTreeMap<Variable, String> = row.values.clone();
+    values.insert(Variable::UnsubscribeUrl, HIDDEN_LINK.to_owned());
+    // It was written once with these values, so it can be written again.
+    let rendered = content.message(row.channel)?.body.render(&values).ok()?;
+    Some(rendered.text().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read_log::samples::{email, row, sms};
+    use domain::{FailureCode, Reason, SkipCode};
+    use store::parcel::Claim;
+
+    fn parcel(pass: u32, mark: u16, until: Option<i64>) -> Parcel {
+        Parcel {
+            chunk: 0,
+            channel: Channel::Sms,
+            pass,
+            mark,
+            gate1_at: Timestamp::from_secs(1),
+            due_at: Timestamp::from_secs(1),
+            driven_at: Timestamp::from_secs(1),
+            deaths: 0,
+            claim: until.map(|until| Claim { holder: "h".into(), until: Timestamp::from_secs(until) }),
+            done: false,
+        }
+    }
+
+    fn at_slot(slot: u16) -> Row {
+        let mut row = row();
+        row.id.slot = slot;
+        row
+    }
+
+    #[test]
+    fn a_call_may_have_begun_below_the_mark_and_not_at_it() {
+        let marked = parcel(1, 20, Some(160));
+        assert_eq!(call(&at_slot(19), Some(&marked)), Call::MayHaveBegun(Some(Timestamp::from_secs(100))));
+        assert_eq!(call(&at_slot(20), Some(&marked)), Call::NotYet);
+        assert_eq!(call(&at_slot(0), Some(&parcel(1, 20, None))), Call::MayHaveBegun(None));
+        assert_eq!(call(&at_slot(0), None), Call::NotYet);
+    }
+
+    #[test]
+    fn a_row_that_waits_in_a_pass_that_is_over_has_moved_since() {
+        assert_eq!(call(&at_slot(30), Some(&parcel(2, 0, None))), Call::Over);
+        assert_eq!(call(&at_slot(30), Some(&Parcel { done: true, ..parcel(1, 100, None) })), Call::Over);
+    }
+
+    #[test]
+    fn the_text_is_what_the_recipient_reads_without_their_link() {
+        let sent = Row { status: MessageStatus::Sent, tried_at: Some(Timestamp::from_secs(5)), ..row() };
+        assert_eq!(text(&sms("Hi {{member.first_names}}"), &sent).as_deref(), Some("Hi Ana"));
+        let mail = Row { channel: Channel::Email, ..sent };
+        let read = text(&email("Hi {{member.first_names}}: {{unsubscribe_url}}"), &mail);
+        assert_eq!(read.as_deref(), Some("Hi Ana: [unsubscribe link]"));
+    }
+
+    #[test]
+    fn a_message_that_was_never_written_has_no_text() {
+        let skipped = Row {
+            status: MessageStatus::Skipped,
+            reason: Some(Reason::Skipped(SkipCode::OptedOut)),
+            ..row()
+        };
+        assert_eq!(text(&sms("Hi"), &skipped), None);
+        let refused = Row { status: MessageStatus::Failed, tried_at: Some(Timestamp::from_secs(5)), ..row() };
+        assert_eq!(text(&sms("Hi"), &refused).as_deref(), Some("Hi"), "the provider had it");
+        assert_eq!(text(&sms("{{member.last_names}}"), &refused), None);
+    }
+
+    #[test]
+    fn only_what_failed_or_was_skipped_shows_a_reason() {
+        let shown = |status| Shown { row: Row { status, ..row() }, status, called_at: None }.view(None);
+        for status in MessageStatus::ALL {
+            let ended = matches!(status, MessageStatus::Failed | MessageStatus::Skipped);
+            assert_eq!(shown(*status).failure_code.is_some(), ended, "{status}");
+        }
+        let failed = Row {
+            status: MessageStatus::Failed,
+            reason: Some(Reason::Failed(FailureCode::MissingVariable)),
+            detail: Some("member.last_names".into()),
+            ..row()
+        };
+        let view = Shown { row: failed, status: MessageStatus::Failed, called_at: None }.view(None);
+        assert_eq!(view.failure_code, Some("missing_variable"));
+        assert!(view.failure_message.unwrap().contains("member.last_names"));
+    }
+}
