@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn positions_sort_like_the_keys_of_the_index() {
         let mut positions =
-            vec![position(9, 1), position(1_764_000_000_000, 0), position(10, 7), position(10, 5)];
+            [position(9, 1), position(1_764_000_000_000, 0), position(10, 7), position(10, 5)];
         positions.sort();
         let keys: Vec<String> = positions.iter().map(|position| position.created()).collect();
         assert!(keys.is_sorted(), "{keys:?}");

@@ -5,8 +5,10 @@ pub mod create_bulk_action;
 pub mod cursor;
 pub mod dispatch;
 mod error;
+pub mod manage_directory;
 mod notes;
 pub mod opt_out;
+mod query;
 pub mod read_log;
 pub mod receive_webhook;
 pub mod recount;
@@ -14,6 +16,7 @@ pub mod reconcile;
 mod refused;
 pub mod secrets;
 pub mod send_message;
+pub mod unsubscribe;
 mod view;
 
 pub use error::Error;

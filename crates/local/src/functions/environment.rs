@@ -69,6 +69,9 @@ pub fn worker_environment(function: &Function, around: &Surroundings) -> BTreeMa
         ("SNS_CERT_HOST", host.to_owned()),
     ];
     all.extend(set.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(level) = &function.log_level {
+        all.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone());
+    }
     all.extend(around.chosen.clone());
     all
 }
@@ -87,6 +90,7 @@ mod tests {
             timeout: Duration::from_secs(30),
             memory_mb: 256,
             reserved_concurrency: None,
+            log_level: Some("INFO".into()),
             environment: BTreeMap::from([
                 ("TABLE_DIRECTORY".to_owned(), "directory".to_owned()),
                 ("TWILIO_BASE_URL".to_owned(), "https://api.twilio.com".to_owned()),
@@ -122,6 +126,7 @@ mod tests {
         let environment = worker_environment(&function(), &around());
         assert_eq!(environment["TABLE_DIRECTORY"], "directory");
         assert_eq!(environment["AWS_LAMBDA_FUNCTION_NAME"], "tidings-local-dispatch-sms");
+        assert_eq!(environment["AWS_LAMBDA_LOG_LEVEL"], "INFO");
         assert_eq!(environment["SNS_CERT_HOST"], "127.0.0.1:3000");
         assert!(!environment.contains_key("CARGO_MANIFEST_DIR"));
     }

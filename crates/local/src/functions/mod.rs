@@ -132,18 +132,21 @@ impl Pool {
 impl Inner {
     async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvokeError> {
         let Ok(_place) = self.places.acquire().await else { return Err(InvokeError::Stopped) };
-        let mut worker = self.worker().await?;
         let mut killed = self.killed.subscribe();
-        let outcome = tokio::select! {
-            outcome = worker.invoke(&self.spec, payload) => outcome,
-            _ = killed.wait_for(|killed| *killed) => return Err(InvokeError::Stopped),
-        };
-        if let Err(error) = &outcome {
-            self.log.write(format!("[local] {error}").as_bytes());
-            tracing::warn!("{error}");
+        loop {
+            let mut worker = self.worker().await?;
+            let outcome = tokio::select! {
+                outcome = worker.invoke(&self.spec, payload.clone()) => outcome,
+                _ = killed.wait_for(|killed| *killed) => return Err(InvokeError::Stopped),
+            };
+            let Some(outcome) = outcome else { continue };
+            if let Err(error) = &outcome {
+                self.log.write(format!("[local] {error}").as_bytes());
+                tracing::warn!("{error}");
+            }
+            self.keep(worker);
+            return outcome;
         }
-        self.keep(worker);
-        outcome
     }
 
     /// An idle worker that lives, or a new one.

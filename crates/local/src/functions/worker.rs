@@ -82,8 +82,9 @@ impl Worker {
         self.process.status.borrow().is_none()
     }
 
-    /// Hands over one event and waits for its answer. After a time-out or crash the worker is no longer alive.
-    pub(super) async fn invoke(&mut self, spec: &Spec, payload: Bytes) -> Result<Bytes, InvokeError> {
+    /// Hands over one event and waits for its answer. After a time-out or crash the worker is no longer alive. `None`
+    /// is a process that had ended, unnoticed, before it could take the event: another one should get it.
+    pub(super) async fn invoke(&mut self, spec: &Spec, payload: Bytes) -> Option<Result<Bytes, InvokeError>> {
         let (reply, answer) = oneshot::channel();
         let timeout = i64::try_from(spec.timeout.as_millis()).unwrap_or(i64::MAX);
         let job = Job {
@@ -94,9 +95,9 @@ impl Worker {
             reply,
         };
         if self.api.jobs.send(job).await.is_err() {
-            return Err(self.crashed(spec, "its runtime API went away".into()));
+            return Some(Err(self.crashed(spec, "its runtime API went away".into())));
         }
-        tokio::select! {
+        let outcome = tokio::select! {
             // An answer that is there counts, even if the process ended right after it.
             biased;
             answer = answer => match answer {
@@ -106,13 +107,20 @@ impl Worker {
                 }
                 Err(_) => Err(self.crashed(spec, "its runtime API went away".into())),
             },
-            status = self.process.exited() => Err(self.crashed(spec, status)),
+            status = self.process.exited() => {
+                let waiting = self.api.jobs.capacity() < self.api.jobs.max_capacity();
+                if waiting {
+                    return None;
+                }
+                Err(self.crashed(spec, status))
+            }
             () = tokio::time::sleep(spec.timeout) => {
                 self.process.kill();
                 self.process.exited().await;
                 Err(InvokeError::TimedOut { function: spec.name.clone(), after: spec.timeout })
             }
-        }
+        };
+        Some(outcome)
     }
 
     fn crashed(&self, spec: &Spec, status: String) -> InvokeError {

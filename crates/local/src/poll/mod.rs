@@ -97,22 +97,29 @@ async fn run(mapping: Arc<Mapping>, mut stopped: watch::Receiver<bool>) {
             Ok((_, messages)) if messages.is_empty() => pause.reset(),
             Ok((place, messages)) => {
                 pause.reset();
-                let mapping = mapping.clone();
+                let (mapping, mut stopped) = (mapping.clone(), stopped.clone());
                 under_way.spawn(async move {
                     let wait = mapping.deal_with(messages).await;
-                    tokio::time::sleep(wait).await;
+                    sleep_unless(&mut stopped, wait).await;
                     drop(place);
                 });
             }
             Err(error) => {
                 let wait = pause.next();
                 tracing::warn!(queue = %mapping.source.queue, "cannot receive: {error:#}; again in {wait:?}");
-                tokio::time::sleep(wait).await;
+                sleep_unless(&mut stopped, wait).await;
             }
         }
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
+}
+
+async fn sleep_unless(stopped: &mut watch::Receiver<bool>, wait: Duration) {
+    tokio::select! {
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+        () = tokio::time::sleep(wait) => {}
+    }
 }
 
 /// How long to wait after errors in a row: doubles up to some seconds.

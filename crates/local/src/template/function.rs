@@ -25,6 +25,8 @@ pub struct Function {
     pub memory_mb: u32,
     /// The most invocations at once, where the template reserves a number.
     pub reserved_concurrency: Option<u32>,
+    /// The least important level of its own events (`LoggingConfig`), which Lambda tells it in a variable.
+    pub log_level: Option<String>,
     /// Its variables, as the template sets them.
     pub environment: BTreeMap<String, String>,
     /// The queues that it consumes.
@@ -110,6 +112,10 @@ pub(super) fn read(id: &str, resource: &Json, globals: &Json, scope: &Scope) -> 
             .map(|count| count.parse())
             .transpose()
             .context("ReservedConcurrentExecutions")?,
+        log_level: match properties["LoggingConfig"].get("ApplicationLogLevel") {
+            Some(level) => Some(scope.text(level).context("LoggingConfig")?),
+            None => None,
+        },
         environment: environment(&properties["Environment"]["Variables"], scope)?,
         queues: Vec::new(),
         schedules: Vec::new(),

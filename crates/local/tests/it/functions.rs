@@ -4,6 +4,10 @@ use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use crate::support::{eventually, invoke, pool, probe, runs};
 use local::functions::InvokeError;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::json;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -66,6 +70,18 @@ async fn a_crash_fails_its_invocation_and_the_next_gets_a_new_process() {
         other => panic!("{other:?}"),
     }
     assert_ne!(invoke(&pool, json!({"do": "pid"})).await.unwrap(), before);
+    pool.stop(TIMEOUT).await;
+}
+
+#[tokio::test]
+async fn a_process_that_was_killed_while_idle_is_replaced() {
+    let logs = tempfile::tempdir().unwrap();
+    let pool = pool(&probe(), logs.path(), 1, TIMEOUT);
+    let pid = invoke(&pool, json!({"do": "pid"})).await.unwrap().as_i64().unwrap();
+    let process = Pid::from_raw(i32::try_from(pid).unwrap());
+    kill(process, Signal::SIGKILL).unwrap();
+    eventually("it is gone", || kill(process, None).is_err()).await;
+    assert_ne!(invoke(&pool, json!({"do": "pid"})).await.unwrap(), json!(pid));
     pool.stop(TIMEOUT).await;
 }
 

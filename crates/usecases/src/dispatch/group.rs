@@ -6,7 +6,7 @@ use std::time::Duration;
 use channels::{Outcome, Outgoing, Sender};
 use domain::content::{RenderError, Rendered};
 use domain::variables::Variable;
-use domain::{FailureCode, Reason, SkipCode, Timestamp};
+use domain::{FailureCode, MessageId, Reason, SkipCode, Timestamp};
 use futures_util::future::join_all;
 use store::parcel::Held;
 use store::row::{Change, Row};
@@ -52,7 +52,9 @@ pub(super) async fn send<C: Connect>(
         return Ok(Sent::Lost);
     }
     work.parcel.mark = mark;
-    work.parcel.claim.iter_mut().for_each(|claim| claim.until = now + store::parcel::CLAIM);
+    if let Some(claim) = &mut work.parcel.claim {
+        claim.until = now + store::parcel::CLAIM;
+    }
 
     // After the mark, so that nothing slow stands between the gate and the calls.
     let gate_read_at = deps.clock.now();
@@ -73,18 +75,18 @@ pub(super) async fn send<C: Connect>(
     let results = join_all(calls).await;
 
     let at = deps.clock.now();
-    let mut changes = Vec::new();
+    let changes: Vec<(MessageId, Change)> =
+        results.iter().map(|(called, row)| (row.id, called.change(row, at))).collect();
+    // Before anything else that may fail: an outcome that is not recorded is unknown for ever.
+    record(deps, work, &changes).await?;
     let mut done = Vec::new();
-    for (result, mut row) in results {
-        if let Called::Answered { outcome, .. } = &result {
+    for ((called, mut row), (_, change)) in results.into_iter().zip(&changes) {
+        if let Called::Answered { outcome, .. } = &called {
             line.learn(deps, &org, outcome, &row, at).await?;
         }
-        let change = result.into_change(&row, at);
-        apply(&mut row, &change);
-        changes.push((row.id, change));
+        apply(&mut row, change);
         done.push(row);
     }
-    record(deps, work, &changes).await?;
     Ok(Sent::Done(done))
 }
 
@@ -97,11 +99,11 @@ enum Called {
 }
 
 impl Called {
-    fn into_change(self, row: &Row, at: Timestamp) -> Change {
+    fn change(&self, row: &Row, at: Timestamp) -> Change {
         match self {
-            Self::Answered { outcome, tried_at } => change_of(outcome, row, tried_at, at),
+            Self::Answered { outcome, tried_at } => change_of(outcome, row, *tried_at, at),
             Self::Ended(reason) => {
-                Change::Ended { reason, detail: None, provider_code: None, attempts: row.attempts, at }
+                Change::Ended { reason: *reason, detail: None, provider_code: None, attempts: row.attempts, at }
             }
         }
     }
@@ -115,9 +117,11 @@ async fn call<C: Connect>(
     skip: bool,
     gate_read_at: Timestamp,
 ) -> Called {
-    let (Some(to), false) = (&letter.row.address, skip) else {
+    if skip {
         return Called::Ended(Reason::Skipped(SkipCode::OptedOut));
-    };
+    }
+    // A row without an address was never queued.
+    let Some(to) = &letter.row.address else { return Called::Ended(Reason::Failed(FailureCode::InternalError)) };
     let content = match &letter.rendered {
         Ok(content) => content,
         Err(reason) => return Called::Ended(*reason),

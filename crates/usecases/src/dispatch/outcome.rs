@@ -14,33 +14,34 @@ const MAX_ATTEMPTS: u32 = 5;
 const FIRST_PAUSE_S: u64 = 2;
 const LONGEST_PAUSE_S: u64 = 300;
 
-pub(super) fn change_of(outcome: Outcome, row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
+pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
     let attempts = row.attempts + 1;
     let ended = |reason, provider_code| Change::Ended { reason, detail: None, provider_code, attempts, at };
     match outcome {
         Outcome::Accepted { provider_message_id, segments } => {
-            Change::Accepted { provider_message_id, segments, attempts, tried_at, at }
+            let provider_message_id = provider_message_id.clone();
+            Change::Accepted { provider_message_id, segments: *segments, attempts, tried_at, at }
         }
         Outcome::Unknown { .. } => Change::Unknown { why: Unknown::NoAnswer, attempts, tried_at },
-        Outcome::Refused { code, problem } => ended(Reason::Failed(code), problem.code),
-        Outcome::OptedOut { problem } => ended(Reason::Skipped(SkipCode::OptedOut), problem.code),
+        Outcome::Refused { code, problem } => ended(Reason::Failed(*code), problem.code.clone()),
+        Outcome::OptedOut { problem } => ended(Reason::Skipped(SkipCode::OptedOut), problem.code.clone()),
         Outcome::Retry { slow_down: false, problem, .. } if attempts >= MAX_ATTEMPTS => {
-            ended(Reason::Failed(FailureCode::ProviderUnavailable), problem.code)
+            ended(Reason::Failed(FailureCode::ProviderUnavailable), problem.code.clone())
         }
         Outcome::Retry { after, slow_down, problem } => Change::TryAgain {
             pass: row.pass + 1,
             // A refusal that asks for patience is not an attempt that failed.
-            attempts: if slow_down { row.attempts } else { attempts },
+            attempts: if *slow_down { row.attempts } else { attempts },
             tried_at,
             next_attempt_at: at + after.unwrap_or_else(|| pause(row.pass)),
-            provider_code: problem.code,
+            provider_code: problem.code.clone(),
         },
         Outcome::SenderRefused { problem, .. } => Change::TryAgain {
             pass: row.pass + 1,
             attempts: row.attempts,
             tried_at,
             next_attempt_at: at + PROBE_AFTER,
-            provider_code: problem.code,
+            provider_code: problem.code.clone(),
         },
     }
 }

@@ -68,32 +68,32 @@ mod tests {
     use super::*;
     use crate::read_log::samples::action;
 
-    fn secs(secs: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_secs(secs))
+    fn secs(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
     }
 
     #[test]
     fn counts_are_stale_after_five_seconds_unless_somebody_is_counting() {
-        let now = Timestamp::from_secs(100);
+        let now = secs(100);
         let stale =
             |reconciled_at, counting_at| is_stale(&Action { reconciled_at, counting_at, ..action() }, now);
         assert!(stale(None, None));
-        assert!(stale(secs(95), None));
-        assert!(!stale(secs(96), None));
-        assert!(!stale(secs(90), secs(96)), "somebody is counting");
-        assert!(stale(secs(90), secs(95)), "whoever was counting has stopped");
+        assert!(stale(Some(secs(95)), None));
+        assert!(!stale(Some(secs(96)), None));
+        assert!(!stale(Some(secs(90)), Some(secs(96))), "somebody is counting");
+        assert!(stale(Some(secs(90)), Some(secs(95))), "whoever was counting has stopped");
     }
 
     #[test]
     fn an_action_without_rows_or_without_anything_to_come_is_not_counted() {
         use BulkActionStatus::{Cancelled, Completed, Delegated, Processing, Queued};
         for (status, due_at, expected) in [
-            (Queued, secs(1), false),
-            (Processing, secs(1), true),
+            (Queued, Some(secs(1)), false),
+            (Processing, Some(secs(1)), true),
             (Delegated, None, true),
             (Completed, None, false),
-            (Completed, secs(1), true),
-            (Cancelled, secs(1), false),
+            (Completed, Some(secs(1)), true),
+            (Cancelled, Some(secs(1)), false),
         ] {
             assert_eq!(is_moving(&Action { status, due_at, ..action() }), expected, "{status} {due_at:?}");
         }

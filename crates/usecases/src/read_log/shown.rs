@@ -93,12 +93,11 @@ async fn parcels_of(store: &Store, org: &OrgId, rows: &[Row]) -> Result<BTreeMap
 /// `parcel` was read after the row.
 fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
     match parcel {
-        None => Call::NotYet,
         Some(parcel) if parcel.done || parcel.pass > row.pass => Call::Over,
         Some(parcel) if row.id.slot < parcel.mark => {
             Call::MayHaveBegun(parcel.claim.as_ref().map(|claim| claim.until - CLAIM))
         }
-        Some(_) => Call::NotYet,
+        None | Some(_) => Call::NotYet,
     }
 }
 

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn chunks_sort_by_their_time_and_then_like_the_ids_of_their_rows() {
-        let mut places = vec![place(9, 5), place(10, 5), place(1, 5), place(2, 9)];
+        let mut places = [place(9, 5), place(10, 5), place(1, 5), place(2, 9)];
         places.sort_by_cached_key(|place| Reverse(place.key()));
         assert_eq!(places.iter().map(|place| place.chunk).collect::<Vec<_>>(), [2, 9, 10, 1]);
         let ids: Vec<String> = places.iter().skip(1).map(|place| place.key().1).collect();

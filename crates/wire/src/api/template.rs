@@ -71,7 +71,9 @@ pub fn read_template(body: &Value, id: &TemplateId) -> Result<TemplateSettings, 
         let status = f.optional("status").choice(&TemplateStatus::NAMES).unwrap_or(TemplateStatus::Approved);
         let Some(channel) = channel else {
             // What the other fields may be depends on it.
-            ["name", "language", "subject", "body", "html", "parameters"].map(|name| f.ignore(name));
+            for name in ["name", "language", "subject", "body", "html", "parameters"] {
+                f.ignore(name);
+            }
             return None;
         };
         let name = read_name(&f.required("name"), channel);
