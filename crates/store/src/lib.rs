@@ -12,6 +12,8 @@ pub mod directory;
 mod error;
 mod item;
 mod keys;
+#[cfg(test)]
+mod list_tests;
 pub mod parcel;
 pub mod row;
 pub mod targets;

@@ -185,7 +185,7 @@ impl Store {
         match result {
             Ok(answer) => {
                 let old = from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))?;
-                Ok(won(old, holder, now))
+                Ok(won(&old, holder, now))
             }
             Err(SdkError::ServiceError(e)) => match e.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(refused) => match &refused.item {
@@ -292,10 +292,10 @@ async fn held(update: UpdateItemFluentBuilder, holder: &str) -> Result<Held> {
     }
 }
 
-fn won(old: Parcel, holder: &str, now: Timestamp) -> Claimed {
+fn won(old: &Parcel, holder: &str, now: Timestamp) -> Claimed {
     let abandoned = old.claim.is_some();
     let claim = Some(Claim { holder: holder.to_owned(), until: now + CLAIM });
-    Claimed::Won { parcel: Parcel { claim, deaths: old.deaths + 1, ..old }, abandoned }
+    Claimed::Won { parcel: Parcel { claim, deaths: old.deaths + 1, ..old.clone() }, abandoned }
 }
 
 fn lost(found: Parcel, holder: &str) -> Claimed {

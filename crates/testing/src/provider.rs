@@ -115,10 +115,10 @@ impl Provider {
 
 /// A channel of a world's providers.
 #[derive(Clone)]
-pub struct FakeChannel<const CHANNEL: usize>(pub(crate) Provider);
+pub(crate) struct FakeChannel<const CHANNEL: usize>(pub(crate) Provider);
 
 /// A sender of such a channel.
-pub struct FakeSender {
+pub(crate) struct FakeSender {
     provider: Provider,
     channel: Channel,
 }

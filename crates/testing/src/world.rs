@@ -105,8 +105,8 @@ impl World {
         };
         let keys = AddressKeys::new(b"a master key for tests, of 32 bytes and more")?;
         let provider = Provider::new(UnsubscribeTokens::new(keys.clone()));
-        let store = Store::new(clients.dynamodb.clone(), tables, keys.clone());
-        let functions = Functions::new(&store, &clients.sqs, &urls, &clock, &provider, keys);
+        let store = Store::new(clients.dynamodb.clone(), tables, keys);
+        let functions = Functions::new(&store, &clients.sqs, &urls, &clock, &provider);
         let world = Self {
             provider,
             clock,
@@ -385,7 +385,6 @@ impl Functions {
         urls: &BTreeMap<String, String>,
         clock: &Arc<TestClock>,
         provider: &Provider,
-        keys: AddressKeys,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
         let ids: Arc<dyn Ids> = Arc::new(CountingIds::default());
@@ -417,8 +416,8 @@ impl Functions {
                 dispatch: queues,
                 clock: Arc::clone(&clock),
             },
-            directory: Directory::new(store.clone(), Arc::clone(&clock), keys.clone()),
-            read: ReadLog::new(store.clone(), clock, keys),
+            directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
+            read: ReadLog { store: store.clone(), clock },
         }
     }
 }

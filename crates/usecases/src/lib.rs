@@ -16,6 +16,8 @@ pub mod reconcile;
 mod refused;
 pub mod secrets;
 pub mod send_message;
+#[cfg(test)]
+mod test_directory;
 pub mod unsubscribe;
 mod view;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use usecases::read_log::{ReadLog, read_log};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), lambda::Error> {
     lambda::init();
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;

@@ -215,12 +215,12 @@ impl Store {
 
     /// A row that is no longer `queued`: it moves if it may, and gets what it lacks if it has moved on.
     async fn record_late(&self, org: &OrgId, id: MessageId, change: &Change) -> Result<()> {
-        if let Changed::AlreadyPast(row) = self.change_row(org, id, change).await? {
-            if let Change::Accepted { .. } = change {
-                self.fill_gaps(&row, change).await?;
+        match self.change_row(org, id, change).await? {
+            Changed::AlreadyPast(row) if matches!(change, Change::Accepted { .. }) => {
+                self.fill_gaps(&row, change).await
             }
+            Changed::Yes | Changed::AlreadyPast(_) | Changed::Missing => Ok(()),
         }
-        Ok(())
     }
 
     fn update_queued(&self, org: &OrgId, id: MessageId, change: &Change) -> Statement {

@@ -9,7 +9,7 @@ use wire::api::http::{Reply, Request};
 use wire::api::member::{ImportError, ImportResult};
 use wire::api::problem::FieldError;
 
-use super::ManageDirectory;
+use super::Directory;
 use super::members::{address_full, country};
 use super::rows::{self, ImportRow};
 use crate::Refused;
@@ -19,7 +19,7 @@ const MAX_PER_ROW: usize = 20;
 /// Errors after which only the first of each row is told: an answer has to fit into the 6 MB of a function.
 const PLENTY: usize = 5_000;
 
-pub(super) async fn import(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn import(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let rows = rows::read(&request.body, request.header("content-type"))?;
     let mut failed = Vec::new();
     let mut writes = Vec::new();
@@ -73,5 +73,9 @@ fn duplicate(first: usize) -> FieldError {
 }
 
 fn contended() -> FieldError {
-    FieldError::new("(body)", "contended", "others wrote the same member or address again and again; send it again")
+    FieldError::new(
+        "(body)",
+        "contended",
+        "others wrote the same member or address again and again; send it again",
+    )
 }

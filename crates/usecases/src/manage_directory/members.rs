@@ -12,7 +12,7 @@ use wire::api::member::read_member;
 use wire::api::problem::{FieldError, Problem};
 
 use super::templates::foreign_cursor;
-use super::{ManageDirectory, id_in_path};
+use super::{Directory, id_in_path};
 use crate::query::{Query, refused};
 use crate::{Error, Refused, cursor};
 
@@ -26,7 +26,7 @@ const BATCH: usize = 250;
 const MAX_BYTES: usize = 2_000_000;
 
 /// The country with which the organisation's phones in national form are read; empty while it is not set up.
-pub(super) async fn country(deps: &ManageDirectory, org: &OrgId) -> Result<String, Refused> {
+pub(super) async fn country(deps: &Directory, org: &OrgId) -> Result<String, Refused> {
     Ok(deps.store.organisation(org).await?.map(|organisation| organisation.country).unwrap_or_default())
 }
 
@@ -38,7 +38,7 @@ struct Position {
 }
 
 /// Members have no time of creation and are listed by part and id.
-pub(super) async fn list(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn list(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let org = &caller.org_id;
     let query = Query::parse(request, &["unit_id", "q", "limit", "cursor"])?;
     let limit = query.limit(200)?;
@@ -59,7 +59,7 @@ pub(super) async fn list(deps: &ManageDirectory, caller: &Caller, request: &Requ
 }
 
 async fn page(
-    deps: &ManageDirectory,
+    deps: &Directory,
     org: &OrgId,
     country: &str,
     filter: &MemberFilter,
@@ -96,7 +96,7 @@ async fn page(
     Ok((found, None))
 }
 
-pub(super) async fn get(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn get(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let id: MemberId = id_in_path(request, "member")?;
     let country = country(deps, &caller.org_id).await?;
@@ -105,7 +105,7 @@ pub(super) async fn get(deps: &ManageDirectory, caller: &Caller, request: &Reque
     Ok(Reply::json(200, &stored.member))
 }
 
-pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn put(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: MemberId = id_in_path(request, "member")?;
     let body = Body::parse(&request.body, request.header("content-type"))?;
     let member = read_member(&body, &id)?;
@@ -120,14 +120,17 @@ pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Reque
 }
 
 pub(super) fn address_full() -> FieldError {
-    let message = format!("{MAX_MEMBERS_PER_ADDRESS} other members have one of these addresses; no more may share it");
+    let message =
+        format!("{MAX_MEMBERS_PER_ADDRESS} other members have one of these addresses; no more may share it");
     FieldError::new("(body)", "address_full", message)
 }
 
-pub(super) async fn delete(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn delete(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: MemberId = id_in_path(request, "member")?;
     match deps.store.delete_member(&caller.org_id, &id, deps.clock.now()).await? {
         Written::Contended => Err(Error::Contended("the member").into()),
-        Written::Created | Written::Replaced | Written::Deleted | Written::AddressFull => Ok(Reply::empty(204)),
+        Written::Created | Written::Replaced | Written::Deleted | Written::AddressFull => {
+            Ok(Reply::empty(204))
+        }
     }
 }

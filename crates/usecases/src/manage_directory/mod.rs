@@ -19,7 +19,7 @@ use wire::api::problem::Problem;
 use crate::Refused;
 
 /// What `manage-directory` needs.
-pub struct ManageDirectory {
+pub struct Directory {
     /// The database; its keys seal cursors.
     pub store: Store,
     /// The present.
@@ -39,11 +39,11 @@ const READ_MEMBERS: [Permission; 3] =
 const WRITE_MEMBERS: [Permission; 1] = [Permission::MembersEdit];
 
 /// Answers a request for any of the routes below.
-pub async fn manage_directory(deps: &ManageDirectory, request: &Request) -> Reply {
+pub async fn handle(deps: &Directory, request: &Request) -> Reply {
     crate::reply(answer(deps, request).await)
 }
 
-async fn answer(deps: &ManageDirectory, request: &Request) -> Result<Reply, Refused> {
+async fn answer(deps: &Directory, request: &Request) -> Result<Reply, Refused> {
     let caller = crate::caller(request)?;
     let org = &caller.org_id;
     let may = |permissions: &[Permission]| allowed(caller, permissions);
@@ -64,7 +64,9 @@ async fn answer(deps: &ManageDirectory, request: &Request) -> Result<Reply, Refu
         "POST /members/import" => import::import(deps, may(&WRITE_MEMBERS)?, request).await,
         "GET /members/{id}/opt-outs" => opt_outs::list(deps, may(&READ_MEMBERS)?, request).await,
         "PUT /members/{id}/opt-outs/{channel}" => opt_outs::put(deps, may(&WRITE_MEMBERS)?, request).await,
-        "DELETE /members/{id}/opt-outs/{channel}" => opt_outs::delete(deps, may(&WRITE_MEMBERS)?, request).await,
+        "DELETE /members/{id}/opt-outs/{channel}" => {
+            opt_outs::delete(deps, may(&WRITE_MEMBERS)?, request).await
+        }
         other => {
             tracing::error!(route = other, org_id = %org, "a route came here that is not ours");
             Err(Problem::not_found("route").into())

@@ -11,11 +11,11 @@ use wire::api::member::OptOutView;
 use wire::api::problem::Problem;
 
 use super::members::country;
-use super::{ManageDirectory, channel_in_path, id_in_path};
+use super::{Directory, channel_in_path, id_in_path};
 use crate::Refused;
 use crate::query::Query;
 
-pub(super) async fn list(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn list(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let id: MemberId = id_in_path(request, "member")?;
     let country = country(deps, &caller.org_id).await?;
@@ -25,7 +25,7 @@ pub(super) async fn list(deps: &ManageDirectory, caller: &Caller, request: &Requ
 }
 
 /// Sets an opt-out, for the member and all their addresses. Setting it again moves its time.
-pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn put(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let (id, channel) = in_path(request)?;
     Body::parse_nothing(&request.body, request.header("content-type"))?;
     let (source, at) = (Source::Api, deps.clock.now());
@@ -35,14 +35,14 @@ pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Reque
 }
 
 /// Lifts what can be lifted. A complaint and a hard bounce stay, and stay in the list.
-pub(super) async fn delete(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn delete(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let (id, channel) = in_path(request)?;
     change(deps, caller, &id, channel, Change::In { by: Lifter::Api, at: deps.clock.now() }).await?;
     Ok(Reply::empty(204))
 }
 
 async fn change(
-    deps: &ManageDirectory,
+    deps: &Directory,
     caller: &Caller,
     id: &MemberId,
     channel: Channel,

@@ -71,5 +71,9 @@ fn ndjson(body: &[u8]) -> Result<Vec<ImportRow>, Problem> {
 }
 
 pub(super) fn too_many() -> Problem {
-    Problem::invalid(vec![FieldError::new("(body)", "too_many", format!("must have at most {MAX_IMPORT} rows"))])
+    Problem::invalid(vec![FieldError::new(
+        "(body)",
+        "too_many",
+        format!("must have at most {MAX_IMPORT} rows"),
+    )])
 }

@@ -8,25 +8,30 @@ use wire::api::list::List;
 use wire::api::organisation::{OrganisationView, read_organisation};
 use wire::api::problem::Problem;
 
-use super::{ManageDirectory, channel_in_path, status_of};
+use super::{Directory, channel_in_path, status_of};
 use crate::Refused;
 use crate::query::Query;
 
 pub(super) async fn organisation(
-    deps: &ManageDirectory,
+    deps: &Directory,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let found = deps.store.organisation(&caller.org_id).await?;
     let organisation = found.ok_or_else(|| {
-        Problem::new(404, "not-found", "Not found", "The organisation is not set up yet; PUT /organisation does that")
+        Problem::new(
+            404,
+            "not-found",
+            "Not found",
+            "The organisation is not set up yet; PUT /organisation does that",
+        )
     })?;
     Ok(Reply::json(200, &OrganisationView::from(&organisation)))
 }
 
 pub(super) async fn put_organisation(
-    deps: &ManageDirectory,
+    deps: &Directory,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Refused> {
@@ -36,11 +41,7 @@ pub(super) async fn put_organisation(
     Ok(Reply::json(status_of(put), &OrganisationView::from(&organisation)))
 }
 
-pub(super) async fn channels(
-    deps: &ManageDirectory,
-    caller: &Caller,
-    request: &Request,
-) -> Result<Reply, Refused> {
+pub(super) async fn channels(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let channels = deps.store.channels(&caller.org_id).await?;
     let items: Vec<ChannelView<'_>> = channels.iter().map(ChannelView::from).collect();
@@ -48,7 +49,7 @@ pub(super) async fn channels(
 }
 
 pub(super) async fn put_channel(
-    deps: &ManageDirectory,
+    deps: &Directory,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Refused> {
@@ -56,13 +57,14 @@ pub(super) async fn put_channel(
     let body = Body::parse(&request.body, request.header("content-type"))?;
     let change = ChannelChange::read(&body, channel)?;
     let now = deps.clock.now();
-    let changed = deps.store.change_channel(&caller.org_id, channel, |known| change.apply(known, now)).await?;
+    let changed =
+        deps.store.change_channel(&caller.org_id, channel, |known| change.apply(known, now)).await?;
     let (settings, put) = changed?;
     Ok(Reply::json(status_of(put), &ChannelView::from(&settings)))
 }
 
 pub(super) async fn delete_channel(
-    deps: &ManageDirectory,
+    deps: &Directory,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Refused> {

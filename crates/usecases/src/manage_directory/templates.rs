@@ -9,7 +9,7 @@ use wire::api::list::List;
 use wire::api::problem::Problem;
 use wire::api::template::{TemplateView, read_template};
 
-use super::{ManageDirectory, id_in_path, status_of};
+use super::{Directory, id_in_path, status_of};
 use crate::query::{Query, refused};
 use crate::{Refused, cursor};
 
@@ -21,7 +21,7 @@ const MAX_EXAMINED: usize = 2_000;
 const MAX_BYTES: usize = 2_000_000;
 
 /// Templates have no time of creation and are listed by their ids.
-pub(super) async fn list(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn list(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let org = &caller.org_id;
     let query = Query::parse(request, &["channel", "status", "limit", "cursor"])?;
     let channel = query.choice("channel", &Channel::ALL, Channel::as_str)?;
@@ -74,7 +74,7 @@ pub(super) fn foreign_cursor() -> Refused {
     refused("cursor", "must be the next_cursor of the page before, with the same filters")
 }
 
-pub(super) async fn get(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn get(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let id: TemplateId = id_in_path(request, "template")?;
     let template = deps.store.template(&caller.org_id, &id).await?;
@@ -82,7 +82,7 @@ pub(super) async fn get(deps: &ManageDirectory, caller: &Caller, request: &Reque
     Ok(Reply::json(200, &TemplateView::from(&template)))
 }
 
-pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn put(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: TemplateId = id_in_path(request, "template")?;
     let body = Body::parse(&request.body, request.header("content-type"))?;
     let template = read_template(&body, &id)?;
@@ -90,7 +90,7 @@ pub(super) async fn put(deps: &ManageDirectory, caller: &Caller, request: &Reque
     Ok(Reply::json(status_of(put), &TemplateView::from(&template)))
 }
 
-pub(super) async fn delete(deps: &ManageDirectory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
+pub(super) async fn delete(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: TemplateId = id_in_path(request, "template")?;
     deps.store.delete_template(&caller.org_id, &id).await?;
     Ok(Reply::empty(204))

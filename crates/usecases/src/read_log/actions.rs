@@ -15,7 +15,7 @@ use super::ReadLog;
 use super::cursors::Cursors;
 use super::fresh::fresh;
 use super::page::{MAX_EXAMINED, Page};
-use super::query::Query;
+use crate::query::Query;
 use crate::view::action_view;
 use crate::{Error, Refused};
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ReadLog;
-use super::query::{Query, refused};
+use crate::query::{Query, refused};
 use crate::{Refused, cursor};
 
 /// Opens and makes the cursors of a list: they continue the same list with the same filters in the same organisation.

@@ -17,9 +17,9 @@ use super::actions::find;
 use super::cursors::Cursors;
 use super::fresh::fresh;
 use super::page::{MAX_EXAMINED, Page};
-use super::query::Query;
 use super::walk::{Place, Position, Sink, Walked, places, walk};
 use super::{accept, csv_file};
+use crate::query::Query;
 use crate::{Error, Refused};
 
 const MAX_LIMIT: usize = 200;

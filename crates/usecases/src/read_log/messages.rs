@@ -18,10 +18,10 @@ use super::ReadLog;
 use super::cursors::Cursors;
 use super::history::history;
 use super::page::{MAX_EXAMINED, Page};
-use super::query::{Query, refused};
 use super::shown::{Shown, show};
 use super::walk::{Position, Sink, Walked, places, walk};
 use super::window::{LOOKED_AT, window, written};
+use crate::query::{Query, refused};
 use crate::{Error, Refused};
 
 const MAX_LIMIT: usize = 200;

@@ -12,7 +12,6 @@ mod fresh;
 mod history;
 mod messages;
 mod page;
-mod query;
 #[cfg(test)]
 mod samples;
 mod shown;
@@ -29,7 +28,7 @@ use wire::api::list::SessionView;
 use wire::api::problem::Problem;
 
 use crate::Refused;
-use query::Query;
+use crate::query::Query;
 
 /// What `read-log` needs.
 pub struct ReadLog {

@@ -1,0 +1,10 @@
+//! Configuration of `manage-directory`.
+
+lambda::config! {
+    /// The environment of this function.
+    Config {
+        table_directory: "TABLE_DIRECTORY",
+        table_bulk_actions: "TABLE_BULK_ACTIONS",
+        table_message_logs: "TABLE_MESSAGE_LOGS",
+    }
+}
