@@ -157,17 +157,17 @@ fn routed(path: &str) -> (String, BTreeMap<String, String>) {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut names: Vec<&str> = if parts[0] == "channels" { vec!["channel"] } else { ROUTE_PARAMETERS.into() };
     let mut values = BTreeMap::new();
-    let mut route = String::new();
+    let mut route = vec![String::new()];
     for (place, part) in parts.iter().enumerate() {
         if place % 2 == 1 && *part != "import" {
             let name = names.remove(0);
             values.insert(name.to_owned(), (*part).to_owned());
-            route += &format!("/{{{name}}}");
+            route.push(format!("{{{name}}}"));
         } else {
-            route += &format!("/{part}");
+            route.push((*part).to_owned());
         }
     }
-    (route, values)
+    (route.join("/"), values)
 }
 
 fn parsed(reply: &Reply) -> (u16, Value) {

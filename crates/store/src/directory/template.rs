@@ -1,11 +1,11 @@
 //! Message templates.
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::settings::TemplateSettings;
+use domain::settings::{TemplateContent, TemplateSettings};
 use domain::{OrgId, TemplateId};
 
 use super::{Page, Put};
-use crate::item::{Reader, Writer, json, s};
+use crate::item::{Item, Reader, Writer, json, s};
 use crate::{Result, Store, StoreError, keys};
 
 impl Store {
@@ -15,7 +15,7 @@ impl Store {
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn template(&self, org: &OrgId, id: &TemplateId) -> Result<Option<TemplateSettings>> {
         let item = self.directory_item(&keys::org(org), &keys::template(id)).await?;
-        item.map(|item| Reader(&item).json("data")).transpose()
+        item.as_ref().map(from_item).transpose()
     }
 
     /// Templates by id, beginning behind `after`; at most `limit`, and fewer if they are large.
@@ -43,8 +43,7 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::call("Query"))?;
-        let items: Vec<TemplateSettings> =
-            answer.items().iter().map(|item| Reader(item).json("data")).collect::<Result<_>>()?;
+        let items: Vec<TemplateSettings> = answer.items().iter().map(from_item).collect::<Result<_>>()?;
         let next = answer.last_evaluated_key.and_then(|_| items.last().map(|last| last.id.clone()));
         Ok(Page { items, next })
     }
@@ -54,11 +53,7 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn put_template(&self, org: &OrgId, template: &TemplateSettings) -> Result<Put> {
-        let item = Writer::default()
-            .set("pk", s(keys::org(org)))
-            .set("sk", s(keys::template(&template.id)))
-            .set("data", json(template))
-            .done();
+        let item = to_item(org, template);
         let request = self.client.put_item().table_name(&self.tables.directory).set_item(Some(item));
         let answer =
             request.return_values(ReturnValue::AllOld).send().await.map_err(StoreError::call("PutItem"))?;
@@ -72,4 +67,39 @@ impl Store {
     pub async fn delete_template(&self, org: &OrgId, id: &TemplateId) -> Result<()> {
         self.delete_directory_item(&keys::org(org), &keys::template(id)).await
     }
+}
+
+/// The large texts stand by themselves: as JSON, a text of nothing but quotes would be twice as long, and a mail with two
+/// parts of 100 KB would not fit into an item's 400 KB.
+fn to_item(org: &OrgId, template: &TemplateSettings) -> Item {
+    let mut template = template.clone();
+    let (text, html) = match &mut template.content {
+        TemplateContent::Sms { text, .. } | TemplateContent::WhatsApp { text, .. } => {
+            (std::mem::take(text), None)
+        }
+        TemplateContent::Email { text, html, .. } => {
+            (std::mem::take(text), html.as_mut().map(std::mem::take))
+        }
+    };
+    Writer::default()
+        .set("pk", s(keys::org(org)))
+        .set("sk", s(keys::template(&template.id)))
+        .set("data", json(&template))
+        .set("body", s(text))
+        .maybe("html", html.map(s))
+        .done()
+}
+
+fn from_item(item: &Item) -> Result<TemplateSettings> {
+    let read = Reader(item);
+    let mut template: TemplateSettings = read.json("data")?;
+    let body = read.text("body")?.to_owned();
+    match &mut template.content {
+        TemplateContent::Sms { text, .. } | TemplateContent::WhatsApp { text, .. } => *text = body,
+        TemplateContent::Email { text, html, .. } => {
+            *text = body;
+            *html = read.text_opt("html")?.map(str::to_owned);
+        }
+    }
+    Ok(template)
 }

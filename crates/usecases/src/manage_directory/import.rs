@@ -28,14 +28,15 @@ pub(super) async fn import(deps: &Directory, caller: &Caller, request: &Request)
     for (row, ImportRow { id, member }) in (1..).zip(rows) {
         match member {
             Err(errors) => failed.push((row, id, errors)),
-            Ok(member) => match known.get(&member.id) {
-                Some(first) => failed.push((row, id, vec![duplicate(*first)])),
-                None => {
-                    known.insert(member.id.clone(), row);
+            Ok(member) => {
+                let first = *known.entry(member.id.clone()).or_insert(row);
+                if first == row {
                     places.push((row, id));
                     writes.push(MemberWrite::Put(member));
+                } else {
+                    failed.push((row, id, vec![duplicate(first)]));
                 }
-            },
+            }
         }
     }
     let country = country(deps, &caller.org_id).await?;

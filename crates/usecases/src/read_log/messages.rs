@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::permission::Caller;
-use domain::{BulkActionId, Channel, MemberId, MessageId, MessageStatus, OrgId, Timestamp};
+use domain::{BulkActionId, MemberId, MessageId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::action::Action;
 use store::action_list::{ActionPosition, ActionSpan};
@@ -16,12 +16,13 @@ use wire::api::problem::Problem;
 
 use super::ReadLog;
 use super::cursors::Cursors;
+use super::filters::{Direction, Filters, PARAMETERS};
 use super::history::history;
 use super::page::{MAX_EXAMINED, Page};
 use super::shown::{Shown, show};
 use super::walk::{Position, Sink, Walked, places, walk};
-use super::window::{LOOKED_AT, window, written};
-use crate::query::{Query, refused};
+use super::window::{LOOKED_AT, window};
+use crate::query::Query;
 use crate::{Error, Refused};
 
 const MAX_LIMIT: usize = 200;
@@ -29,8 +30,6 @@ const MAX_LIMIT: usize = 200;
 const BATCH: usize = 100;
 /// Messages that are written at once; the content of each may have a few hundred kilobytes.
 const CONTENTS: usize = 25;
-const PARAMETERS: [&str; 9] =
-    ["member_id", "bulk_action_id", "channel", "status", "direction", "from", "to", "limit", "cursor"];
 
 /// `GET /messages/{id}`.
 pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
@@ -43,76 +42,6 @@ pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> R
     let shown = show(&deps.store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
     let history = history(&shown);
     Ok(Reply::json(200, &MessageWithHistory { message: shown.view(content.as_ref()), history }))
-}
-
-/// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Outbound,
-    Inbound,
-}
-
-impl Direction {
-    const ALL: [Self; 2] = [Self::Outbound, Self::Inbound];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Outbound => "outbound",
-            Self::Inbound => "inbound",
-        }
-    }
-}
-
-/// Which messages are wanted: `from` counts, `to` does not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Filters {
-    member: Option<MemberId>,
-    action: Option<BulkActionId>,
-    channel: Option<Channel>,
-    status: Option<MessageStatus>,
-    direction: Option<Direction>,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-}
-
-impl Filters {
-    fn read(query: &Query) -> Result<Self, Refused> {
-        let filters = Self {
-            member: query.parsed("member_id")?,
-            action: query.parsed("bulk_action_id")?,
-            channel: query.parsed("channel")?,
-            status: query.choice("status", MessageStatus::ALL, MessageStatus::as_str)?,
-            direction: query.choice("direction", &Direction::ALL, Direction::as_str)?,
-            from: query.parsed("from")?,
-            to: query.parsed("to")?,
-        };
-        if filters.from.zip(filters.to).is_some_and(|(from, to)| from > to) {
-            return Err(refused("to", "must not be before from"));
-        }
-        Ok(filters)
-    }
-
-    fn want(&self, shown: &Shown) -> bool {
-        let row = &shown.row;
-        self.member.as_ref().is_none_or(|member| row.member_id == *member)
-            && self.action.is_none_or(|action| row.id.send == action.ulid())
-            && self.channel.is_none_or(|channel| row.channel == channel)
-            && self.status.is_none_or(|status| shown.status == status)
-            && self.from.is_none_or(|from| row.created_at >= from)
-            && self.to.is_none_or(|to| row.created_at < to)
-    }
-
-    /// Whether not all rows of a part of a member's timeline are wanted.
-    fn narrow_timeline(&self) -> bool {
-        self.action.is_some() || self.channel.is_some() || self.status.is_some()
-    }
-
-    /// Whether an action can have rows that are wanted.
-    fn may_want(&self, action: &Action) -> bool {
-        written(action).is_some_and(|(start, end)| {
-            self.from.is_none_or(|from| end >= from) && self.to.is_none_or(|to| start < to)
-        })
-    }
 }
 
 /// Where a page ended.
@@ -299,69 +228,4 @@ impl Sink for Log<'_> {
 /// A cursor that was made for these filters and is of another kind: none that we made.
 fn stray() -> Refused {
     Problem::bad_request("The cursor does not belong to this list").into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::read_log::samples::{action, row};
-    use wire::api::http::Request;
-
-    fn filters(raw: &str) -> Result<Filters, Refused> {
-        let request = Request { raw_query: raw.into(), ..Request::default() };
-        Filters::read(&Query::parse(&request, &PARAMETERS)?)
-    }
-
-    fn wants(raw: &str) -> bool {
-        let row = Row { created_at: Timestamp::from_secs(100), ..row() };
-        // Its call may have begun.
-        filters(raw).unwrap().want(&Shown { row, status: MessageStatus::Sending, called_at: None })
-    }
-
-    #[test]
-    fn a_filter_leaves_out_what_is_something_else() {
-        let mine = format!("bulk_action_id={}", action().id);
-        for yes in ["", "member_id=m1", "channel=sms", "status=sending", "direction=outbound", &mine] {
-            assert!(wants(yes), "{yes}");
-        }
-        let other = format!("bulk_action_id={}", BulkActionId::new(ulid::Ulid::from_parts(1, 2)));
-        for no in ["member_id=m2", "channel=email", "status=queued", &other] {
-            assert!(!wants(no), "{no}");
-        }
-    }
-
-    #[test]
-    fn a_span_of_time_holds_its_beginning_and_not_its_end() {
-        assert!(wants("from=1970-01-01T00:01:40Z") && !wants("from=1970-01-01T00:01:41Z"));
-        assert!(wants("to=1970-01-01T00:01:41Z") && !wants("to=1970-01-01T00:01:40Z"));
-    }
-
-    #[test]
-    fn a_filter_that_is_none_is_refused() {
-        for bad in [
-            "status=done",
-            "channel=fax",
-            "direction=both",
-            "bulk_action_id=ba_1",
-            "member_id=a%23b",
-            "from=yesterday",
-            "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
-        ] {
-            assert!(matches!(filters(bad), Err(Refused::Problem(problem)) if problem.status == 400), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_action_is_left_out_only_if_none_of_its_rows_can_be_wanted() {
-        let action = Action {
-            started_at: Some(Timestamp::from_secs(100)),
-            delegated_at: Some(Timestamp::from_secs(200)),
-            ..action()
-        };
-        let may_want = |raw: &str| filters(raw).unwrap().may_want(&action);
-        assert!(may_want("from=1970-01-01T00:03:20Z") && !may_want("from=1970-01-01T00:04:00Z"));
-        assert!(may_want("to=1970-01-01T00:01:40Z") && !may_want("to=1970-01-01T00:01:00Z"));
-        let writing = Action { delegated_at: None, ..action.clone() };
-        assert!(filters("from=1970-01-01T00:04:00Z").unwrap().may_want(&writing));
-    }
 }

@@ -8,6 +8,7 @@ mod actions;
 mod csv_file;
 mod cursors;
 mod failed;
+mod filters;
 mod fresh;
 mod history;
 mod messages;

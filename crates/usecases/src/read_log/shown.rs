@@ -138,7 +138,8 @@ impl Shown {
 
 /// What the recipient reads, or will read. `None` if the message ended before anything was written to them.
 fn text(content: &FrozenContent, row: &Row) -> Option<String> {
-    let never_written = row.ended_for().is_some() && row.tried_at.is_none() && row.sent_at.is_none();
+    let called = row.attempts > 0 || row.tried_at.is_some() || row.sent_at.is_some();
+    let never_written = row.ended_for().is_some() && !called;
     if never_written {
         return None;
     }
@@ -209,7 +210,7 @@ mod tests {
             ..row()
         };
         assert_eq!(text(&sms("Hi"), &skipped), None);
-        let refused = Row { status: MessageStatus::Failed, tried_at: Some(Timestamp::from_secs(5)), ..row() };
+        let refused = Row { status: MessageStatus::Failed, attempts: 1, ..row() };
         assert_eq!(text(&sms("Hi"), &refused).as_deref(), Some("Hi"), "the provider had it");
         assert_eq!(text(&sms("{{member.last_names}}"), &refused), None);
     }

@@ -102,7 +102,7 @@ pub struct Fields<'a> {
     asked: RefCell<Vec<&'static str>>,
 }
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     /// A field that may be absent. Its readers then give `None`, without an error.
     pub fn optional(&self, name: &'static str) -> Field<'_> {
         self.asked.borrow_mut().push(name);

@@ -17,6 +17,8 @@ use super::problem::Problem;
 const MAX_NAME: usize = 512;
 /// Longest text of a WhatsApp template, in characters.
 const MAX_WHATSAPP: usize = 4_096;
+/// Most bytes of the defaults of a template's parameters together: a template is one item of 400 KB at most.
+const MAX_DEFAULTS: usize = 100 * 1024;
 /// Most parameters of a template.
 const MAX_PARAMETERS: usize = 100;
 
@@ -137,6 +139,11 @@ fn read_whatsapp(f: &Fields<'_>) -> Option<TemplateContent> {
     if given.value().is_some() && parameters.is_none() {
         return None;
     }
+    let defaults =
+        parameters.iter().flatten().filter_map(|one| one.default.as_ref()).map(String::len).sum::<usize>();
+    if defaults > MAX_DEFAULTS {
+        given.fail("too_long", format!("may have defaults of {MAX_DEFAULTS} bytes in all"));
+    }
     Some(TemplateContent::WhatsApp {
         text: text?,
         language: language?,
@@ -192,7 +199,7 @@ fn read_parameter(f: &Fields<'_>) -> Option<TemplateParameter> {
     let index = f.optional("index").integer(0..=9_u8);
     match (component, f.has("index")) {
         (Some(Component::Button), false) => {
-            f.fail("index", "required", "is required for a button: which one, from 0")
+            f.fail("index", "required", "is required for a button: which one, from 0");
         }
         (Some(Component::Header | Component::Body), true) => {
             f.fail("index", "not_here", "must be left out: only buttons are counted");

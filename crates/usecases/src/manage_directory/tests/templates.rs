@@ -62,6 +62,34 @@ async fn templates_are_filtered_and_paged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_longest_templates_are_stored_whatever_their_characters() {
+    let world = World::start().await;
+    let part = "\"".repeat(100 * 1024);
+    let mail = json!({"channel": "email", "name": "n", "subject": "\u{1f600}".repeat(998), "body": part, "html": part});
+    let (status, answer) = world.call("PUT /templates/mail", mail).await;
+    assert_eq!(status, 201);
+    assert_eq!(world.call("GET /templates/mail", Value::Null).await, (200, answer));
+    let parameters: Vec<Value> = (1..=100)
+        .map(|i| json!({"position": i, "component": "header", "default": "\u{1f600}".repeat(1_024)}))
+        .collect();
+    let whatsapp =
+        json!({"channel": "whatsapp", "name": "n", "language": "en", "body": "x", "parameters": parameters});
+    let (status, problem) = world.call("PUT /templates/wa", whatsapp).await;
+    assert_eq!((status, errors(&problem)), (422, vec![("parameters", "too_long")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_member_is_stored() {
+    let world = World::start().await;
+    let long = "\u{1f600}".repeat(1_000);
+    let fields: serde_json::Map<String, Value> =
+        (0..50).map(|i| (format!("{i:064}"), Value::String(long.clone()))).collect();
+    let (status, answer) = world.call("PUT /members/m1", json!({"fields": fields})).await;
+    assert_eq!(status, 201);
+    assert_eq!(world.call("GET /members/m1", Value::Null).await, (200, answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_large_templates_stays_below_what_a_function_may_answer() {
     let world = World::start().await;
     let large = json!({"channel": "email", "name": "n", "subject": "s", "body": "b".repeat(100_000), "html": "h".repeat(100_000)});

@@ -136,7 +136,7 @@ impl<'a> Field<'a> {
     pub fn array<T>(
         &self,
         len: RangeInclusive<usize>,
-        reader: impl FnMut(&Field<'_>) -> Option<T>,
+        reader: impl FnMut(Field<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let elements = self.values(len)?;
         self.elements(elements, reader)
@@ -161,7 +161,7 @@ impl<'a> Field<'a> {
     fn elements<T>(
         &self,
         elements: &[Value],
-        mut reader: impl FnMut(&Field<'_>) -> Option<T>,
+        mut reader: impl FnMut(Field<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let mut all = Vec::with_capacity(elements.len());
         for (index, element) in elements.iter().enumerate() {
@@ -170,7 +170,7 @@ impl<'a> Field<'a> {
             if value.is_none() {
                 field.fail("required", "must not be null");
             }
-            all.extend(reader(&field));
+            all.extend(reader(field));
         }
         (all.len() == elements.len()).then_some(all)
     }
