@@ -30,7 +30,7 @@ fn message(channel: &str) -> Value {
         "email" => json!({ "channel": "email", "subject": "Sunday", "body": "Hi {{member.first_names}}" }),
         _ => {
             let parameters = json!({ "1": "{{member.first_names}}", "2": "10:00" });
-            json!({ "channel": "whatsapp", "template_id": "service-time", "parameters": parameters })
+            json!({ "channel": "whatsapp", "template_id": "service_reminder", "parameters": parameters })
         }
     }
 }

@@ -14,7 +14,7 @@ pub use http::run_http;
 pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
 pub use sources::{OsIds, SystemClock};
-pub use sqs::run_sqs;
+pub use sqs::{run_sqs, run_sqs_together};
 pub use store::directory::UnsubscribeTokens;
 
 /// Starts logging, at the level that Lambda's console sets.

@@ -31,6 +31,31 @@ where
     lambda_runtime::run(service_fn(on_event)).await
 }
 
+/// Like [`run_sqs`], for jobs that are cheaper together: `handle` gets all of a batch, and each by itself if that fails.
+///
+/// # Errors
+/// If the Lambda Runtime API goes away.
+pub async fn run_sqs_together<J, F, Fut>(handle: F) -> Result<(), Error>
+where
+    J: Job + Clone,
+    F: Fn(Vec<J>) -> Fut,
+    Fut: Future<Output = Result<(), UseCaseError>>,
+{
+    let handle = &handle;
+    let on_event = |event: LambdaEvent<SqsEvent>| async move {
+        let records = event.payload.records;
+        let jobs: Option<Vec<J>> = records.iter().map(|record| parse(record)).collect();
+        if let Some(jobs) = jobs
+            && one(handle(jobs)).await
+        {
+            return Ok::<_, Error>(SqsBatchResponse::default());
+        }
+        // Something in it does not parse or fails: it must cost only itself.
+        each_record(records, &|job: J, _| handle(vec![job]), Timestamp::from_millis(0)).await
+    };
+    lambda_runtime::run(service_fn(on_event)).await
+}
+
 async fn each_record<J, F, Fut>(
     records: Vec<SqsMessage>,
     handle: &F,
@@ -69,15 +94,22 @@ where
     F: Fn(J, Timestamp) -> Fut,
     Fut: Future<Output = Result<(), UseCaseError>>,
 {
-    let job = match serde_json::from_str::<J>(record.body.as_deref().unwrap_or_default()) {
-        Ok(job) => job,
-        Err(error) => {
-            // serde's message may quote the body: only its place is logged.
-            tracing::error!(line = error.line(), column = error.column(), "a queue body does not parse");
-            return false;
-        }
-    };
-    match AssertUnwindSafe(handle(job, deadline)).catch_unwind().await {
+    match parse(&record) {
+        Some(job) => one(handle(job, deadline)).await,
+        None => false,
+    }
+}
+
+fn parse<J: Job>(record: &SqsMessage) -> Option<J> {
+    serde_json::from_str(record.body.as_deref().unwrap_or_default())
+        // serde's message may quote the body: only its place is logged.
+        .inspect_err(|error| tracing::error!(line = error.line(), column = error.column(), "a queue body does not parse"))
+        .ok()
+}
+
+/// Whether the work was done. A panic is a failure like others.
+async fn one(work: impl Future<Output = Result<(), UseCaseError>>) -> bool {
+    match AssertUnwindSafe(work).catch_unwind().await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(error = %telemetry::chain(&error), "a job was not finished");

@@ -346,7 +346,7 @@ impl World {
             "dispatch-whatsapp" => dispatch(&functions.whatsapp, serde_json::from_str(body)?, deadline).await?,
             "dispatch-sms" => dispatch(&functions.sms, serde_json::from_str(body)?, deadline).await?,
             "dispatch-email" => dispatch(&functions.email, serde_json::from_str(body)?, deadline).await?,
-            "apply-receipt" => apply_receipt(&functions.receipts, serde_json::from_str(body)?).await?,
+            "apply-receipt" => apply_receipt(&functions.receipts, vec![serde_json::from_str(body)?]).await?,
             other => anyhow::bail!("no function reads {other}"),
         }
         Ok(())

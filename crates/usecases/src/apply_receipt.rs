@@ -1,19 +1,16 @@
 //! `apply-receipt`: moves rows by what providers report. Receipts come late, twice, out of order and before our own `sent`.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::receipt::{Receipt, Report};
-use domain::{Channel, Clock, MessageStatus, OrgId};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use domain::{Channel, Clock, MessageId, MessageStatus, OrgId, Timestamp};
 use store::Store;
 use store::chunk::Noted;
 use store::row::{Change, Changed, Event, Row};
 use wire::queue::ApplyReceiptJob;
 
 use crate::{Error, Notes};
-
-/// Receipts of one job that are applied at once.
-const CONCURRENT: usize = 8;
 
 /// What `apply-receipt` needs.
 pub struct ApplyReceipt {
@@ -25,70 +22,117 @@ pub struct ApplyReceipt {
     pub notes: Notes,
 }
 
-/// Does one job. Doing it again changes nothing.
+/// Does some jobs together: what they have in common costs once. Doing them again changes nothing.
 ///
 /// # Errors
 /// If the database gives no answer; some receipts may have been applied.
-pub async fn apply_receipt(deps: &ApplyReceipt, job: ApplyReceiptJob) -> Result<(), Error> {
-    let ApplyReceiptJob::V1 { org_id, channel, receipts } = job;
-    stream::iter(receipts)
-        .map(|receipt| apply(deps, &org_id, channel, receipt))
-        .buffer_unordered(CONCURRENT)
-        .try_collect()
-        .await
-}
-
-async fn apply(deps: &ApplyReceipt, org: &OrgId, channel: Channel, receipt: Receipt) -> Result<(), Error> {
-    let id = receipt.message_id;
-    if receipt.report == Report::Sent && adds_nothing(deps, org, &receipt).await? {
-        return Ok(());
+pub async fn apply_receipt(deps: &ApplyReceipt, jobs: Vec<ApplyReceiptJob>) -> Result<(), Error> {
+    let mut by_sender: BTreeMap<(OrgId, Channel), Vec<Receipt>> = BTreeMap::new();
+    for ApplyReceiptJob::V1 { org_id, channel, receipts } in jobs {
+        by_sender.entry((org_id, channel)).or_default().extend(receipts);
     }
-    if deps.notes.promise(&deps.store, deps.clock.as_ref(), org, id).await? == Noted::NoSuchChunk {
-        tracing::warn!(message_id = %id, "a receipt names a message that does not exist");
-        return Ok(());
-    }
-    let Some(status) = receipt.report.status() else {
-        return complained(deps, org, &receipt).await;
-    };
-    let change = Change::Receipt {
-        channel,
-        report: receipt.report,
-        provider_message_id: receipt.provider_message_id,
-        provider_code: receipt.provider_code,
-        at: receipt.at,
-    };
-    match deps.store.change_row(org, id, &change).await? {
-        Changed::Yes => {}
-        Changed::Missing => tracing::warn!(message_id = %id, "a receipt names a message that does not exist"),
-        Changed::AlreadyPast(row) => contradiction(deps, org, &row, status, receipt.at).await?,
+    for ((org, channel), receipts) in by_sender {
+        apply(deps, &org, channel, receipts).await?;
     }
     Ok(())
+}
+
+async fn apply(deps: &ApplyReceipt, org: &OrgId, channel: Channel, receipts: Vec<Receipt>) -> Result<(), Error> {
+    let receipts = worth_applying(deps, org, receipts).await?;
+    let receipts = promised(deps, org, receipts).await?;
+    // A row's first report goes with the others, under the guess that the row is `sent`; its further ones follow one by one.
+    let mut rows = BTreeSet::new();
+    let (first, further): (Vec<_>, Vec<_>) =
+        receipts.into_iter().partition(|receipt| moves_sent(receipt) && rows.insert(receipt.message_id));
+    let changes: Vec<(MessageId, Change)> =
+        first.iter().map(|receipt| (receipt.message_id, change(channel, receipt))).collect();
+    let changed = deps.store.record(org, MessageStatus::Sent, &changes).await?;
+    for (receipt, changed) in first.iter().zip(changed) {
+        conclude(deps, org, receipt, changed).await?;
+    }
+    for receipt in &further {
+        let changed = deps.store.change_row(org, receipt.message_id, &change(channel, receipt)).await?;
+        conclude(deps, org, receipt, changed).await?;
+    }
+    Ok(())
+}
+
+/// Whether a report moves a row that is `sent`.
+fn moves_sent(receipt: &Receipt) -> bool {
+    receipt.report.status().is_some_and(|status| status > MessageStatus::Sent)
+}
+
+fn change(channel: Channel, receipt: &Receipt) -> Change {
+    Change::Receipt {
+        channel,
+        report: receipt.report,
+        provider_message_id: receipt.provider_message_id.clone(),
+        provider_code: receipt.provider_code.clone(),
+        at: receipt.at,
+    }
 }
 
 /// A report of `sent` usually comes after our own; then a cheap read spares a write that would be refused.
-async fn adds_nothing(deps: &ApplyReceipt, org: &OrgId, receipt: &Receipt) -> Result<bool, Error> {
-    let row = deps.store.row_eventually(org, receipt.message_id).await?;
-    let known = |row: Row| row.status >= MessageStatus::Sent && row.provider_message_id.is_some();
-    Ok(row.is_some_and(known))
+async fn worth_applying(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, Error> {
+    let sent: BTreeSet<MessageId> =
+        receipts.iter().filter(|receipt| receipt.report == Report::Sent).map(|receipt| receipt.message_id).collect();
+    let sent: Vec<MessageId> = sent.into_iter().collect();
+    let known = |row: &Row| row.status >= MessageStatus::Sent && row.provider_message_id.is_some();
+    let rows = deps.store.rows(org, &sent).await?;
+    let nothing_new: BTreeSet<MessageId> = rows.into_iter().filter(known).map(|row| row.id).collect();
+    let adds = |receipt: &Receipt| receipt.report != Report::Sent || !nothing_new.contains(&receipt.message_id);
+    Ok(receipts.into_iter().filter(adds).collect())
 }
 
-/// A failure that is reported after a delivery leaves the status and is kept in the history.
-async fn contradiction(
+/// Promises the changes to the counts; receipts of chunks that do not exist are dropped.
+async fn promised(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, Error> {
+    let mut chunks = HashMap::new();
+    let mut kept = Vec::new();
+    for receipt in receipts {
+        let id = receipt.message_id;
+        let chunk = (id.send, id.chunk);
+        if !chunks.contains_key(&chunk) {
+            let noted = deps.notes.promise(&deps.store, deps.clock.as_ref(), org, id).await?;
+            chunks.insert(chunk, noted);
+        }
+        match chunks.get(&chunk) {
+            Some(Noted::NoSuchChunk) => unknown(id),
+            _ => kept.push(receipt),
+        }
+    }
+    Ok(kept)
+}
+
+fn unknown(id: MessageId) {
+    tracing::warn!(message_id = %id, "a receipt names a message that does not exist");
+}
+
+/// What a receipt says beyond the status that it moved or did not move.
+async fn conclude(deps: &ApplyReceipt, org: &OrgId, receipt: &Receipt, changed: Changed) -> Result<(), Error> {
+    match changed {
+        Changed::Missing => {
+            unknown(receipt.message_id);
+            Ok(())
+        }
+        Changed::AlreadyPast(row) => event(deps, org, &row, receipt.report, receipt.at).await,
+        Changed::Yes => Ok(()),
+    }
+}
+
+/// A failure that is reported after a delivery, and a complaint, leave the status and are kept in the history.
+async fn event(
     deps: &ApplyReceipt,
     org: &OrgId,
     row: &Row,
-    reported: MessageStatus,
-    at: domain::Timestamp,
+    report: Report,
+    at: Timestamp,
 ) -> Result<(), Error> {
     let delivered = matches!(row.status, MessageStatus::Delivered | MessageStatus::Read);
-    if delivered && matches!(reported, MessageStatus::Failed | MessageStatus::Skipped) {
-        let what = format!("The provider reported `{reported}` after the delivery");
-        deps.store.add_event(org, row.id, &Event { at, what }).await?;
-    }
-    Ok(())
-}
-
-async fn complained(deps: &ApplyReceipt, org: &OrgId, receipt: &Receipt) -> Result<(), Error> {
-    let what = "The recipient complained; the address is opted out".to_owned();
-    Ok(deps.store.add_event(org, receipt.message_id, &Event { at: receipt.at, what }).await?)
+    let what = match report {
+        Report::Complained => "The recipient complained; the address is opted out".to_owned(),
+        Report::Failed(code) if delivered => format!("The provider reported a failure after the delivery: {code}"),
+        Report::OptedOut if delivered => "The provider reported an opt-out after the delivery".to_owned(),
+        Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::OptedOut => return Ok(()),
+    };
+    Ok(deps.store.add_event(org, row.id, &Event { at, what }).await?)
 }

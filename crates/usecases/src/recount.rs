@@ -11,7 +11,7 @@ use store::Store;
 use store::action::{Action, Saved};
 use store::chunk::Chunk;
 use store::content::FrozenContent;
-use store::row::Change;
+use store::row::{Change, Changed, Row};
 use ulid::Ulid;
 
 use crate::Error;
@@ -80,13 +80,18 @@ async fn count(
 ) -> Result<Chunk, Error> {
     let window = |channel: Channel| content.receipt_window_s.get(&channel).copied().unwrap_or(86_400);
     let mut rows = store.rows_of_chunk(org, send, chunk.number).await?;
-    for row in &mut rows {
-        if row.window_ends_at(window(row.channel)).is_some_and(|ends| ends <= now) {
-            let changed = store.change_row(org, row.id, &Change::Unconfirmed { at: now }).await?;
+    for waiting in [MessageStatus::Sent, MessageStatus::Sending] {
+        let over = |row: &Row| {
+            row.status == waiting && row.window_ends_at(window(row.channel)).is_some_and(|ends| ends <= now)
+        };
+        let mut silent: Vec<&mut Row> = rows.iter_mut().filter(|row| over(row)).collect();
+        let changes: Vec<_> = silent.iter().map(|row| (row.id, Change::Unconfirmed { at: now })).collect();
+        let changed = store.record(org, waiting, &changes).await?;
+        for (row, changed) in silent.iter_mut().zip(changed) {
             match changed {
-                store::row::Changed::Yes => row.status = MessageStatus::Unconfirmed,
-                store::row::Changed::AlreadyPast(current) => *row = *current,
-                store::row::Changed::Missing => {}
+                Changed::Yes => row.status = MessageStatus::Unconfirmed,
+                Changed::AlreadyPast(current) => **row = *current,
+                Changed::Missing => {}
             }
         }
     }

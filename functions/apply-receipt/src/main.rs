@@ -18,5 +18,5 @@ async fn main() -> Result<(), lambda::Error> {
         clock: Arc::new(lambda::SystemClock),
         notes: Notes::default(),
     };
-    lambda::run_sqs(|job, _deadline| apply_receipt(deps, job)).await
+    lambda::run_sqs_together(|jobs| apply_receipt(deps, jobs)).await
 }

@@ -19,7 +19,7 @@
 //! A member's phone in national form means a number only together with a country: the member's own or the
 //! organisation's. Copies are about the addresses as they were read when the member was written, with the organisation's
 //! country of that time, which the item keeps. When the organisation changes its country, its members are not rewritten
-//! (there may be 100,000). Instead [`Store::members_by_id`] is told the present country, and a member whose
+//! (there may be 100,000). Instead [`Store::members_by_id`](crate::Store::members_by_id) is told the present country, and a member whose
 //! addresses it changes is looked up at the address items themselves. Such a member's new number is entered into the
 //! address's item when the member is written next, or when an opt-out is set or lifted through the member.
 

@@ -94,6 +94,9 @@ pub enum Changed {
     Missing,
 }
 
+/// What every row in `sent` has: receipts fill it in where it is missing.
+const FILLED: [&str; 2] = ["sent_at", "provider_message_id"];
+
 /// Attribute values to set; the flag says that a value that is there is kept.
 type Sets = Vec<(&'static str, AttributeValue, bool)>;
 
@@ -198,44 +201,51 @@ impl Store {
         }
     }
 
-    /// Records what became of rows that were `queued` when they were read: in batches, and one by one where a row has moved meanwhile.
+    /// Makes changes of rows that are believed to be in status `seen`: in batches, which is several times cheaper than one by one, and one by
+    /// one where a row is elsewhere. Each row at most once; answers in their order.
     ///
     /// # Errors
     /// If DynamoDB gives no answer; any of the changes may then have been made, and repeating is safe.
-    pub async fn record(&self, org: &OrgId, changes: &[(MessageId, Change)]) -> Result<()> {
-        let statements = changes.iter().map(|(id, change)| self.update_queued(org, *id, change)).collect();
+    pub async fn record(
+        &self,
+        org: &OrgId,
+        seen: MessageStatus,
+        changes: &[(MessageId, Change)],
+    ) -> Result<Vec<Changed>> {
+        let statements = changes.iter().map(|(id, change)| self.update_seen(org, *id, seen, change)).collect();
         let done = self.execute_all(statements).await?;
+        let mut results = Vec::with_capacity(done.len());
         for ((id, change), executed) in changes.iter().zip(done) {
-            if executed == Executed::Refused {
-                self.record_late(org, *id, change).await?;
-            }
+            results.push(match executed {
+                Executed::Done => Changed::Yes,
+                Executed::Refused => self.record_late(org, *id, change).await?,
+            });
         }
-        Ok(())
+        Ok(results)
     }
 
-    /// A row that is no longer `queued`: it moves if it may, and gets what it lacks if it has moved on.
-    async fn record_late(&self, org: &OrgId, id: MessageId, change: &Change) -> Result<()> {
-        match self.change_row(org, id, change).await? {
-            Changed::AlreadyPast(row) if matches!(change, Change::Accepted { .. }) => {
-                self.fill_gaps(&row, change).await
-            }
-            Changed::Yes | Changed::AlreadyPast(_) | Changed::Missing => Ok(()),
+    /// A row that is not where it was believed to be: it moves if it may, and gets what it lacks if it has moved on.
+    async fn record_late(&self, org: &OrgId, id: MessageId, change: &Change) -> Result<Changed> {
+        let changed = self.change_row(org, id, change).await?;
+        if let (Changed::AlreadyPast(row), Change::Accepted { .. }) = (&changed, change) {
+            self.fill_gaps(row, change).await?;
         }
+        Ok(changed)
     }
 
-    fn update_queued(&self, org: &OrgId, id: MessageId, change: &Change) -> Statement {
-        let sets = change.sets();
+    fn update_seen(&self, org: &OrgId, id: MessageId, seen: MessageStatus, change: &Change) -> Statement {
+        // PartiQL knows no `if_not_exists`: what is only to fill a gap is left out, and a row with gaps is not in a status that is worth a batch.
+        let sets: Sets = change.sets().into_iter().filter(|(name, _, keep)| !keep || !FILLED.contains(name)).collect();
         let assignments: Vec<String> = sets.iter().map(|(name, ..)| format!("SET \"{name}\" = ?")).collect();
         let mut parameters: Vec<AttributeValue> = sets.into_iter().map(|(_, value, _)| value).collect();
-        parameters.extend([s(keys::row(org, id)), n(id.slot), s(MessageStatus::Queued.as_str())]);
-        Statement {
-            text: format!(
-                "UPDATE \"{}\" {} WHERE pk = ? AND sk = ? AND \"status\" = ?",
-                self.tables.message_logs,
-                assignments.join(" ")
-            ),
-            parameters,
+        parameters.extend([s(keys::row(org, id)), n(id.slot), s(seen.as_str())]);
+        let mut condition = "pk = ? AND sk = ? AND \"status\" = ?".to_owned();
+        if let Change::Receipt { channel, .. } = change {
+            condition.push_str(" AND channel = ?");
+            parameters.push(s(channel.as_str()));
         }
+        let text = format!("UPDATE \"{}\" {} WHERE {condition}", self.tables.message_logs, assignments.join(" "));
+        Statement { text, parameters }
     }
 
     /// Applies one change if the row may still make it.
@@ -244,6 +254,10 @@ impl Store {
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn change_row(&self, org: &OrgId, id: MessageId, change: &Change) -> Result<Changed> {
         let from = change.from();
+        if from.is_empty() {
+            // It moves no row; whoever asks wants to know which row it is about.
+            return Ok(self.row(org, id).await?.map_or(Changed::Missing, |row| Changed::AlreadyPast(Box::new(row))));
+        }
         let names: Vec<String> = (0..from.len()).map(|i| format!(":from{i}")).collect();
         let mut condition = format!("attribute_exists(pk) AND #status IN ({})", names.join(", "));
         let mut update = self.update_row(org, id, &change.sets(), change);

@@ -225,7 +225,8 @@ async fn record<C: Connect>(
     let Some((first, _)) = changes.first() else { return Ok(()) };
     let org = &work.action.org_id;
     deps.notes.promise(&deps.store, deps.clock.as_ref(), org, *first).await?;
-    Ok(deps.store.record(org, changes).await?)
+    deps.store.record(org, MessageStatus::Queued, changes).await?;
+    Ok(())
 }
 
 /// Gives the parcel back, and puts what is left on the queue again.
