@@ -148,20 +148,25 @@ impl Mapping {
     async fn next_batch(&self) -> Result<Vec<Message>> {
         let mut messages = self.receive(self.source.batch_size, LONG_POLL).await?;
         let window = Instant::now() + self.source.window;
+        // A full answer means that more is there: only then is it worth asking again at once.
+        let mut more_waits = messages.len() >= MAX_RECEIVE;
         while !messages.is_empty() && messages.len() < self.source.batch_size && size(&messages) < MAX_BODIES
         {
             let left = window.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() && !more_waits {
                 break;
             }
             let wanted = self.source.batch_size - messages.len();
             // SQS waits whole seconds; what is left of the window beyond them is slept in small steps.
             let wait = Duration::from_secs(left.as_secs());
-            if wait.is_zero() {
+            if wait.is_zero() && !more_waits {
                 tokio::time::sleep(left.min(Duration::from_millis(100))).await;
             }
             match self.receive(wanted, wait).await {
-                Ok(more) => messages.extend(more),
+                Ok(more) => {
+                    more_waits = more.len() >= wanted.min(MAX_RECEIVE);
+                    messages.extend(more);
+                }
                 Err(error) => {
                     tracing::warn!(queue = %self.source.queue, "a batch stays small: {error:#}");
                     break;
