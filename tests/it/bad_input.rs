@@ -11,11 +11,14 @@ async fn problem(world: &World, body: Value) -> Value {
     let reply = world.call("POST /bulk-actions", &[], body).await;
     assert!((400..500).contains(&reply.status), "{} {}", reply.status, reply.body);
     assert!(reply.headers.contains(&("content-type".into(), "application/problem+json".into())));
-    serde_json::from_str(&reply.body).unwrap()
+    serde_json::from_str(&reply.body).expect("JSON")
 }
 
 fn fields(problem: &Value) -> Vec<&str> {
-    problem["errors"].as_array().map(|errors| errors.iter().filter_map(|e| e["field"].as_str()).collect()).unwrap_or_default()
+    problem["errors"]
+        .as_array()
+        .map(|errors| errors.iter().filter_map(|e| e["field"].as_str()).collect())
+        .unwrap_or_default()
 }
 
 #[tokio::test]
@@ -25,15 +28,39 @@ async fn every_field_that_does_not_fit_is_named() {
     let cases = [
         (json!({}), vec!["type", "target_ids", "messages"]),
         (json!({ "type": "send_message", "target_ids": [], "messages": [sms] }), vec!["target_ids"]),
-        (json!({ "type": "send_message", "target_ids": ["a#b", "ok"], "messages": [sms] }), vec!["target_ids[0]"]),
+        (
+            json!({ "type": "send_message", "target_ids": ["a#b", "ok"], "messages": [sms] }),
+            vec!["target_ids[0]"],
+        ),
         (json!({ "type": "send_message", "target_ids": ["a"], "messages": [] }), vec!["messages"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [sms], "dryrun": true }), vec!["dryrun"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "sms", "body": "{{member.age}}" }] }), vec!["messages[0].body"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "sms", "body": "{{unsubscribe_url}}" }] }), vec!["messages[0].body"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "email", "subject": "a\r\nBcc: x@y.z", "body": "Hi" }] }), vec!["messages[0].subject"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "whatsapp", "template_id": "nope" }] }), vec!["messages[0].template_id"]),
-        (json!({ "type": "send_message", "target_ids": ["a"], "messages": [sms], "expires_at": "2020-01-01T00:00:00Z" }), vec!["expires_at"]),
-        (json!({ "type": "send_message", "selection": { "all_matching": { "unit_id": "none" } }, "messages": [sms] }), vec!["selection.all_matching"]),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [sms], "dryrun": true }),
+            vec!["dryrun"],
+        ),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "sms", "body": "{{member.age}}" }] }),
+            vec!["messages[0].body"],
+        ),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "sms", "body": "{{unsubscribe_url}}" }] }),
+            vec!["messages[0].body"],
+        ),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "email", "subject": "a\r\nBcc: x@y.z", "body": "Hi" }] }),
+            vec!["messages[0].subject"],
+        ),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "whatsapp", "template_id": "nope" }] }),
+            vec!["messages[0].template_id"],
+        ),
+        (
+            json!({ "type": "send_message", "target_ids": ["a"], "messages": [sms], "expires_at": "2020-01-01T00:00:00Z" }),
+            vec!["expires_at"],
+        ),
+        (
+            json!({ "type": "send_message", "selection": { "all_matching": { "unit_id": "none" } }, "messages": [sms] }),
+            vec!["selection.all_matching"],
+        ),
     ];
     for (body, expected) in cases {
         let problem = problem(&world, body.clone()).await;
@@ -58,7 +85,10 @@ async fn a_template_that_is_not_approved_needs_a_permission_of_its_own() {
     world.ok("PUT /templates/{id}", &[("id", "draft")], template).await;
     let body = json!({ "type": "send_message", "target_ids": ["a"], "messages": [{ "channel": "sms", "template_id": "draft" }] });
     let problem = problem(&world, body).await;
-    assert_eq!((&problem["status"], &problem["permission"]), (&json!(403), &json!("messaging.template_override")));
+    assert_eq!(
+        (&problem["status"], &problem["permission"]),
+        (&json!(403), &json!("messaging.template_override"))
+    );
 }
 
 #[tokio::test]
@@ -68,7 +98,11 @@ async fn a_body_that_is_no_json_or_too_large_or_of_another_kind_is_refused() {
         route: "POST /bulk-actions".into(),
         headers: BTreeMap::from([("content-type".into(), content_type.into())]),
         body,
-        caller: Some(Caller { sub: "t".into(), org_id: World::org(), permissions: Caller::parse_permissions(permissions) }),
+        caller: Some(Caller {
+            sub: "t".into(),
+            org_id: World::org(),
+            permissions: Caller::parse_permissions(permissions),
+        }),
         ..Request::default()
     };
     let may = "members.edit messaging.send";

@@ -18,7 +18,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("simulators", &[]),
     ("local", &["domain", "engine", "simulators"]),
-    ("testing", &["channels", "domain", "engine", "local", "queue", "simulators", "store", "telemetry", "usecases", "wire"]),
+    (
+        "testing",
+        &[
+            "channels",
+            "domain",
+            "engine",
+            "local",
+            "queue",
+            "simulators",
+            "store",
+            "telemetry",
+            "usecases",
+            "wire",
+        ],
+    ),
     ("tests", &[]),
 ];
 /// What every function may use.
@@ -56,7 +70,10 @@ fn only_the_store_the_queue_and_the_mail_adapter_know_their_sdks() {
         ("aws-sdk-dynamodb", &["store", "lambda", "local", "testing", "engine"]),
         ("aws-sdk-sqs", &["queue", "lambda", "local", "testing", "engine"]),
         ("aws-sdk-ses", &["channels", "lambda", "testing"]),
-        ("tokio", &["store", "queue", "channels", "lambda", "usecases", "engine", "simulators", "local", "testing"]),
+        (
+            "tokio",
+            &["store", "queue", "channels", "lambda", "usecases", "engine", "simulators", "local", "testing"],
+        ),
     ];
     for package in packages() {
         let name = package["name"].as_str().unwrap_or_default();
@@ -64,7 +81,8 @@ fn only_the_store_the_queue_and_the_mail_adapter_know_their_sdks() {
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let on = dependency["name"].as_str().unwrap_or_default();
             let Some((_, owners)) = owners.iter().find(|(sdk, _)| *sdk == on) else { continue };
-            let allowed = !dependency["kind"].is_null() || owners.contains(&name) || (is_function && on == "tokio");
+            let allowed =
+                !dependency["kind"].is_null() || owners.contains(&name) || (is_function && on == "tokio");
             assert!(allowed, "{name} may not depend on {on}");
         }
     }

@@ -7,7 +7,7 @@ use testing::World;
 
 use crate::support::{arrives, assert_once_each, failed_items, summary};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn every_member_gets_the_message_once_and_the_action_completes() {
@@ -60,7 +60,12 @@ async fn members_who_cannot_be_reached_fail_with_their_reason() {
 
     assert_eq!(summary(&world.action(id).await), ("partial".into(), [1, 4, 0, 0, 0]));
     let codes = failed_items(&world, id).await;
-    let expected = [("badphone", "invalid_phone"), ("ghost", "member_not_found"), ("noname", "missing_variable"), ("nophone", "no_phone")];
+    let expected = [
+        ("badphone", "invalid_phone"),
+        ("ghost", "member_not_found"),
+        ("noname", "missing_variable"),
+        ("nophone", "no_phone"),
+    ];
     assert_eq!(codes, expected.map(|(member, code)| (member.to_owned(), code.to_owned())).into());
     assert_eq!(world.provider.calls().len(), 1, "nobody else was tried");
 }
@@ -71,7 +76,8 @@ async fn a_missing_variable_is_named() {
     world.member("m", json!({ "primary_phone": "+64211234567" })).await;
     let id = world.send_sms(&["m".to_owned()], "{{member.fields.seat}}").await;
     world.drain().await;
-    let items = world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
+    let items =
+        world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
     let message = items["items"][0]["message"].as_str().unwrap();
     assert!(message.contains("member.fields.seat"), "{message}");
     world.live(2 * MINUTE).await;
@@ -93,9 +99,11 @@ async fn a_member_named_twice_gets_one_message() {
 async fn all_matching_members_are_frozen_at_acceptance() {
     let world = World::start().await;
     world.members(5).await;
-    let id = world.send(json!({
-        "selection": { "all_matching": {} }, "messages": [{ "channel": "sms", "body": "Hi" }],
-    })).await;
+    let id = world
+        .send(json!({
+            "selection": { "all_matching": {} }, "messages": [{ "channel": "sms", "body": "Hi" }],
+        }))
+        .await;
     world.member("late", json!({ "primary_phone": "+64211234567" })).await;
     world.drain().await;
     assert_eq!(world.action(id).await["total"], 5);
@@ -106,13 +114,15 @@ async fn all_matching_members_are_frozen_at_acceptance() {
 async fn each_channel_is_a_message_of_its_own() {
     let world = World::start().await;
     let members = world.members(3).await;
-    let id = world.send(json!({
-        "target_ids": members,
-        "messages": [
-            { "channel": "sms", "body": "Hi" },
-            { "channel": "email", "subject": "Hello", "body": "Hi {{member.first_names}}" },
-        ],
-    })).await;
+    let id = world
+        .send(json!({
+            "target_ids": members,
+            "messages": [
+                { "channel": "sms", "body": "Hi" },
+                { "channel": "email", "subject": "Hello", "body": "Hi {{member.first_names}}" },
+            ],
+        }))
+        .await;
     world.drain().await;
     assert_once_each(&world, 6);
     assert_eq!(world.action(id).await["total"], 6);
@@ -146,10 +156,12 @@ async fn a_whatsapp_template_is_filled_for_each_recipient() {
     });
     world.ok("PUT /templates/{id}", &[("id", "reminder")], template).await;
     let parameters = json!({ "1": "{{member.first_names}}", "2": "10:00" });
-    world.send(json!({
-        "target_ids": members,
-        "messages": [{ "channel": "whatsapp", "template_id": "reminder", "parameters": parameters }],
-    })).await;
+    world
+        .send(json!({
+            "target_ids": members,
+            "messages": [{ "channel": "whatsapp", "template_id": "reminder", "parameters": parameters }],
+        }))
+        .await;
     world.drain().await;
     assert_eq!(world.provider.accepted()[0].text, "Hi Ana0, service is at 10:00");
 }
@@ -165,9 +177,15 @@ async fn a_message_without_a_report_is_unconfirmed_after_its_window_and_a_late_r
     assert_eq!(summary(&action), ("completed".into(), [0, 0, 0, 2, 0]));
     let finished_at = action["finished_at"].clone();
 
-    world.report(|seen| vec![if seen.to.ends_with('0') { domain::receipt::Report::Delivered } else {
-        domain::receipt::Report::Failed(domain::FailureCode::Undeliverable)
-    }]).await;
+    world
+        .report(|seen| {
+            vec![if seen.to.ends_with('0') {
+                domain::receipt::Report::Delivered
+            } else {
+                domain::receipt::Report::Failed(domain::FailureCode::Undeliverable)
+            }]
+        })
+        .await;
     world.drain().await;
     world.live(2 * MINUTE).await;
     let action = world.action(id).await;
@@ -184,7 +202,7 @@ async fn what_was_not_sent_while_it_was_useful_expires() {
     let id = world.send(json!({
         "target_ids": members, "messages": [{ "channel": "sms", "body": "Hi" }], "expires_at": "2026-12-01T09:30:00Z",
     })).await;
-    world.clock.advance(Duration::from_secs(3600));
+    world.clock.advance(Duration::from_hours(1));
     world.drain().await;
     world.live(3 * MINUTE).await;
     assert_eq!(summary(&world.action(id).await), ("failed".into(), [0, 3, 0, 0, 0]));

@@ -6,7 +6,9 @@ use testing::World;
 use crate::support::failed_items;
 
 async fn opt_out(world: &World, member: &str, channel: &str) {
-    world.ok("PUT /members/{id}/opt-outs/{channel}", &[("id", member), ("channel", channel)], json!({})).await;
+    world
+        .ok("PUT /members/{id}/opt-outs/{channel}", &[("id", member), ("channel", channel)], json!({}))
+        .await;
 }
 
 #[tokio::test]
@@ -19,7 +21,8 @@ async fn a_member_who_opted_out_is_skipped_before_the_queue_is_built() {
     assert_eq!(world.provider.calls().len(), 2);
     assert_eq!(failed_items(&world, id).await, [("m1".to_owned(), "opted_out".to_owned())].into());
     let action = world.action(id).await;
-    let items = world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
+    let items =
+        world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
     assert_eq!(items["items"][0]["message"], "Opted out of SMS");
     assert_eq!((&action["skipped_count"], &action["failed_count"]), (&json!(1), &json!(0)));
 }
@@ -69,7 +72,9 @@ async fn a_lifted_opt_out_lets_messages_through_again() {
     let members = world.members(1).await;
     opt_out(&world, "m0", "sms").await;
     world.clock.advance(std::time::Duration::from_secs(1));
-    world.ok("DELETE /members/{id}/opt-outs/{channel}", &[("id", "m0"), ("channel", "sms")], Value::Null).await;
+    world
+        .ok("DELETE /members/{id}/opt-outs/{channel}", &[("id", "m0"), ("channel", "sms")], Value::Null)
+        .await;
     world.send_sms(&members, "Hi").await;
     world.drain().await;
     assert_eq!(world.provider.accepted().len(), 1);

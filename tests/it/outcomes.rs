@@ -9,7 +9,7 @@ use testing::{Answer, World};
 
 use crate::support::{arrives, assert_once_each, failed_items, summary};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn an_answer_that_never_came_is_unknown_and_never_sent_again() {
@@ -31,7 +31,11 @@ async fn an_answer_that_never_came_is_unknown_and_never_sent_again() {
     world.report(arrives).await;
     world.drain().await;
     world.live(2 * MINUTE).await;
-    assert_eq!(summary(&world.action(id).await), ("completed".into(), [36, 0, 0, 4, 0]), "receipts resolve what was accepted");
+    assert_eq!(
+        summary(&world.action(id).await),
+        ("completed".into(), [36, 0, 0, 4, 0]),
+        "receipts resolve what was accepted"
+    );
 }
 
 #[tokio::test]
@@ -40,7 +44,11 @@ async fn a_refusal_for_being_too_fast_is_tried_again_until_it_goes_through() {
     let members = world.members(50).await;
     let calls = AtomicUsize::new(0);
     world.provider.answer(move |_| {
-        if calls.fetch_add(1, Ordering::SeqCst) % 3 == 0 { Answer::Throttle(Some(Duration::from_secs(5))) } else { Answer::Accept }
+        if calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
+            Answer::Throttle(Some(Duration::from_secs(5)))
+        } else {
+            Answer::Accept
+        }
     });
     let id = world.send_sms(&members, "Hi").await;
     world.drain().await;
@@ -70,14 +78,17 @@ async fn a_provider_that_is_not_reached_is_given_up_after_a_few_attempts() {
 async fn a_refusal_of_the_recipient_fails_that_recipient_only() {
     let world = World::start().await;
     let members = world.members(3).await;
-    world.provider.answer(|seen| if seen.to.ends_with('1') { Answer::Refuse(FailureCode::InvalidPhone) } else { Answer::Accept });
+    world.provider.answer(|seen| {
+        if seen.to.ends_with('1') { Answer::Refuse(FailureCode::InvalidPhone) } else { Answer::Accept }
+    });
     let id = world.send_sms(&members, "Hi").await;
     world.drain().await;
     world.report(arrives).await;
     world.drain().await;
     world.live(2 * MINUTE).await;
     assert_eq!(summary(&world.action(id).await), ("partial".into(), [2, 1, 0, 0, 0]));
-    let items = world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
+    let items =
+        world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
     assert_eq!(items["items"][0]["code"], "invalid_phone");
     assert_eq!(items["items"][0]["provider_code"], "42", "the provider's own code is kept beside ours");
 }

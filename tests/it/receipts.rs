@@ -9,7 +9,7 @@ use testing::{Redelivery, World};
 
 use crate::support::summary;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 async fn status(world: &World, id: MessageId) -> Value {
     world.ok("GET /messages/{id}", &[("id", &id.to_string())], Value::Null).await
@@ -72,7 +72,9 @@ async fn a_failure_in_a_receipt_is_final_and_a_delivery_corrects_it() {
     let id = world.send_sms(&members, "Hi").await;
     world.drain().await;
     let message = world.provider.accepted()[0].message_id;
-    world.post(Channel::Sms, vec![receipt(&world, message, Report::Failed(FailureCode::CarrierBlocked))]).await;
+    world
+        .post(Channel::Sms, vec![receipt(&world, message, Report::Failed(FailureCode::CarrierBlocked))])
+        .await;
     world.drain().await;
     world.live(5 * MINUTE).await;
     assert_eq!(summary(&world.action(id).await), ("failed".into(), [0, 1, 0, 0, 0]));
@@ -97,7 +99,12 @@ async fn a_receipt_of_another_channel_or_for_a_message_that_is_not_there_changes
     world.post(Channel::WhatsApp, vec![receipt(&world, message, Report::Delivered)]).await;
     let nowhere = MessageId { slot: 77, ..message };
     let no_chunk = MessageId { chunk: 77, ..message };
-    world.post(Channel::Sms, vec![receipt(&world, nowhere, Report::Delivered), receipt(&world, no_chunk, Report::Read)]).await;
+    world
+        .post(
+            Channel::Sms,
+            vec![receipt(&world, nowhere, Report::Delivered), receipt(&world, no_chunk, Report::Read)],
+        )
+        .await;
     assert_eq!(world.drain().await, 0, "and none of them comes back");
     assert_eq!(status(&world, message).await["status"], "sent");
     let reply = world.call("GET /messages/{id}", &[("id", &nowhere.to_string())], Value::Null).await;

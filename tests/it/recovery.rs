@@ -6,7 +6,7 @@ use testing::{Answer, Redelivery, World};
 
 use crate::support::{arrives, assert_once_each, summary};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn every_queue_message_may_come_twice() {

@@ -32,20 +32,25 @@ pub(crate) fn assert_adds_up(action: &Value) {
     let of = |name: &str| action[name].as_u64().unwrap_or_else(|| panic!("{name} in {action}"));
     let parts = ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"];
     assert_eq!(of("total"), parts.iter().map(|name| of(name)).sum::<u64>(), "{action}");
-    assert!(of("sent_count") >= of("delivered_count") && of("delivered_count") >= of("read_count"), "{action}");
+    assert!(
+        of("sent_count") >= of("delivered_count") && of("delivered_count") >= of("read_count"),
+        "{action}"
+    );
 }
 
 /// `(status, success, failed, skipped, unconfirmed, pending)` of an action.
 pub(crate) fn summary(action: &Value) -> (String, [u64; 5]) {
     assert_adds_up(action);
     let of = |name: &str| action[name].as_u64().unwrap_or_default();
-    let counts = ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"].map(of);
+    let counts =
+        ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"].map(of);
     (action["status"].as_str().unwrap_or_default().to_owned(), counts)
 }
 
 /// The codes of an action's failed items, by member.
 pub(crate) async fn failed_items(world: &World, id: domain::BulkActionId) -> BTreeMap<String, String> {
-    let items = world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
+    let items =
+        world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
     let items = items["items"].as_array().cloned().unwrap_or_default();
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
     items.iter().map(|item| (text(item, "member_id"), text(item, "code"))).collect()

@@ -34,12 +34,18 @@ fn every_function_package_is_deployed_and_every_deployed_function_is_a_package()
 #[test]
 fn each_function_finds_in_its_environment_what_it_reads_and_nothing_is_left_over() {
     let shared: BTreeSet<String> =
-        ["TABLE_DIRECTORY", "TABLE_BULK_ACTIONS", "TABLE_MESSAGE_LOGS", "SECRETS_PREFIX"].map(str::to_owned).into();
+        ["TABLE_DIRECTORY", "TABLE_BULK_ACTIONS", "TABLE_MESSAGE_LOGS", "SECRETS_PREFIX"]
+            .map(str::to_owned)
+            .into();
     for function in functions() {
         let reads = configured(&function.package);
         let given: BTreeSet<String> = function.environment.keys().cloned().collect();
         let missing: Vec<_> = reads.difference(&given).collect();
-        assert!(missing.is_empty(), "{} reads {missing:?}, which template.yaml does not set", function.package);
+        assert!(
+            missing.is_empty(),
+            "{} reads {missing:?}, which template.yaml does not set",
+            function.package
+        );
         let unused: Vec<_> = given.difference(&reads).filter(|name| !shared.contains(*name)).collect();
         assert!(unused.is_empty(), "{} is given {unused:?}, which it does not read", function.package);
     }

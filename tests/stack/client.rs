@@ -15,12 +15,13 @@ pub(crate) struct Client {
 impl Client {
     /// Somebody of the demo organisation who may do everything.
     pub(crate) fn of(stack: &Stack) -> Self {
-        let permissions = ["members.view", "members.edit", "messaging.send", "messaging.view", "messaging.manage"];
+        let permissions =
+            ["members.view", "members.edit", "messaging.send", "messaging.view", "messaging.manage"];
         let grant = Grant {
             org_id: "demo".into(),
             sub: "tester".into(),
             permissions: permissions.map(str::to_owned).into(),
-            ttl: Duration::from_secs(3600),
+            ttl: Duration::from_hours(1),
         };
         let http = channels::http_client().expect("a client");
         Self { http, base: stack.base_url().to_owned(), token: stack.token(&grant).expect("a token") }
@@ -61,7 +62,8 @@ impl Client {
         for _ in 0..240 {
             let action = self.get(&format!("/bulk-actions/{id}")).await;
             let of = |name: &str| action[name].as_u64().expect("a count");
-            let parts = ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"];
+            let parts =
+                ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"];
             assert_eq!(of("total"), parts.iter().map(|name| of(name)).sum::<u64>());
             if ["completed", "partial", "failed"].contains(&action["status"].as_str().unwrap_or_default()) {
                 return action;

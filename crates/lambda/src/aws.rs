@@ -38,9 +38,8 @@ impl Aws {
         Self { config }
     }
 
-    /// The database: its tables `directory`, `bulk-actions` and `message-logs`, by name.
-    pub fn store(&self, [directory, bulk_actions, message_logs]: [String; 3], keys: AddressKeys) -> Store {
-        let tables = Tables { directory, bulk_actions, message_logs };
+    /// The database.
+    pub fn store(&self, tables: Tables, keys: AddressKeys) -> Store {
         Store::new(aws_sdk_dynamodb::Client::new(&self.config), tables, keys)
     }
 

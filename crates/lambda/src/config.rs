@@ -1,5 +1,6 @@
 //! Configuration: environment variables, read once before the first event.
 
+use store::Tables;
 use thiserror::Error;
 
 /// A variable that must be set and is not.
@@ -13,12 +14,28 @@ pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Declares a function's configuration: a struct of texts, one per variable, all of them required.
+/// The tables `directory`, `bulk-actions` and `message-logs`, by name, as every function is told them.
+///
+/// # Errors
+/// Names the first variable that is not set.
+pub fn tables() -> Result<Tables, Missing> {
+    let required = |name| env(name).ok_or(Missing(name));
+    Ok(Tables {
+        directory: required("TABLE_DIRECTORY")?,
+        bulk_actions: required("TABLE_BULK_ACTIONS")?,
+        message_logs: required("TABLE_MESSAGE_LOGS")?,
+    })
+}
+
+/// Declares a function's configuration: the tables, and a text for each variable of its own, all of them required.
 #[macro_export]
 macro_rules! config {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $variable:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $variable:literal,)* }) => {
         $(#[$doc])*
-        pub(crate) struct $name { $(pub(crate) $field: String,)+ }
+        pub(crate) struct $name {
+            pub(crate) tables: $crate::Tables,
+            $(pub(crate) $field: String,)*
+        }
 
         impl $name {
             /// Reads the environment.
@@ -26,7 +43,10 @@ macro_rules! config {
             /// # Errors
             /// Names the first variable that is not set.
             pub(crate) fn from_env() -> Result<Self, $crate::Missing> {
-                Ok(Self { $($field: $crate::env($variable).ok_or($crate::Missing($variable))?,)+ })
+                Ok(Self {
+                    tables: $crate::tables()?,
+                    $($field: $crate::env($variable).ok_or($crate::Missing($variable))?,)*
+                })
             }
         }
     };

@@ -95,7 +95,7 @@ fn response(reply: Reply) -> Result<ApiGatewayV2httpResponse, Error> {
 mod tests {
     use super::*;
 
-    fn event(extra: serde_json::Value) -> ApiGatewayV2httpRequest {
+    fn event(extra: &serde_json::Value) -> ApiGatewayV2httpRequest {
         let mut event = serde_json::json!({
             "version": "2.0", "routeKey": "POST /members/{id}", "rawPath": "/members/m1", "rawQueryString": "a=b%20c",
             "headers": { "content-type": "application/json" }, "pathParameters": { "id": "m1" },
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_request_keeps_its_raw_bytes_and_its_callers_claims() {
         let body = STANDARD.encode([0xff, b'a']);
-        let request = request(event(serde_json::json!({ "body": body, "isBase64Encoded": true }))).unwrap();
+        let request = request(event(&serde_json::json!({ "body": body, "isBase64Encoded": true }))).unwrap();
         assert_eq!(request.route, "POST /members/{id}");
         assert_eq!(request.param("id"), "m1");
         assert_eq!(request.raw_query, "a=b%20c");

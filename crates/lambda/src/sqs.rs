@@ -103,7 +103,9 @@ where
 fn parse<J: Job>(record: &SqsMessage) -> Option<J> {
     serde_json::from_str(record.body.as_deref().unwrap_or_default())
         // serde's message may quote the body: only its place is logged.
-        .inspect_err(|error| tracing::error!(line = error.line(), column = error.column(), "a queue body does not parse"))
+        .inspect_err(|error| {
+            tracing::error!(line = error.line(), column = error.column(), "a queue body does not parse");
+        })
         .ok()
 }
 

@@ -125,7 +125,11 @@ impl Store {
                 .set_item(Some(item))
                 .condition_expression("attribute_not_exists(pk)")
                 .build()
-                .map_err(|e| StoreError::Call { operation: "TransactWriteItems", code: "build".into(), source: e.into() })?;
+                .map_err(|e| StoreError::Call {
+                    operation: "TransactWriteItems",
+                    code: "build".into(),
+                    source: e.into(),
+                })?;
             Ok(TransactWriteItem::builder().put(put).build())
         };
         let result = self
@@ -186,7 +190,9 @@ impl Store {
             .await;
         match result {
             Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e)) if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) => {
+            Err(SdkError::ServiceError(e))
+                if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
                 Ok(Saved::Stale)
             }
             Err(e) => Err(StoreError::call("PutItem")(e)),
@@ -197,7 +203,13 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
-    pub async fn block_done(&self, org: &OrgId, id: BulkActionId, block: u32, now: Timestamp) -> Result<Action> {
+    pub async fn block_done(
+        &self,
+        org: &OrgId,
+        id: BulkActionId,
+        block: u32,
+        now: Timestamp,
+    ) -> Result<Action> {
         let answer = self
             .client
             .update_item()

@@ -103,7 +103,7 @@ impl Store {
         let items = self.get_all(wanted, &wanted_keys).await?;
         let content = |item| {
             let read = Reader(item);
-            Ok((read.parsed("pk", keys::parse_send)?.1, read.json("content")?))
+            Ok((read.parsed("pk", keys::parse_send)?.1, crate::content::from_item(item)?))
         };
         items.iter().map(content).collect()
     }

@@ -49,7 +49,8 @@ impl Store {
     }
 
     async fn put_batch(&self, table: &str, batch: Vec<Item>) -> Result<()> {
-        let undone = |left| StoreError::Undone { operation: "BatchWriteItem", left, code: "unprocessed".into() };
+        let undone =
+            |left| StoreError::Undone { operation: "BatchWriteItem", left, code: "unprocessed".into() };
         let mut requests = Vec::with_capacity(batch.len());
         for item in batch {
             let put = PutRequest::builder().set_item(Some(item)).build().map_err(|_| undone(1))?;
@@ -102,10 +103,11 @@ impl Store {
             }
         }
         let left = results.iter().filter(|result| result.is_none()).count();
-        results
-            .into_iter()
-            .collect::<Option<Vec<_>>>()
-            .ok_or(StoreError::Undone { operation: "BatchExecuteStatement", left, code })
+        results.into_iter().collect::<Option<Vec<_>>>().ok_or(StoreError::Undone {
+            operation: "BatchExecuteStatement",
+            left,
+            code,
+        })
     }
 
     /// One call for the statements at `indexes`: per statement its result, or the code of an error that passes.
@@ -139,7 +141,8 @@ impl Store {
             None => Ok(Executed::Done),
             Some(error) => match error.code {
                 Some(
-                    BatchStatementErrorCodeEnum::DuplicateItem | BatchStatementErrorCodeEnum::ConditionalCheckFailed,
+                    BatchStatementErrorCodeEnum::DuplicateItem
+                    | BatchStatementErrorCodeEnum::ConditionalCheckFailed,
                 ) => Ok(Executed::Refused),
                 other => Err(other.map_or_else(|| "no code".to_owned(), |code| code.as_str().to_owned())),
             },

@@ -107,7 +107,9 @@ impl Store {
             .key("pk", s(keys::send(org, send)))
             .key("sk", s(keys::chunk(chunk)))
             .update_expression("SET noted_until = :until")
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(noted_until) OR noted_until < :until)")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(noted_until) OR noted_until < :until)",
+            )
             .expression_attribute_values(":until", time(until))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -140,7 +142,11 @@ impl Store {
         let mut sets = vec!["counts = :counts", "version = :next"];
         let mut removes = Vec::new();
         let mut conditions = vec!["version = :seen"];
-        if counted.window_ends_at.is_some() { sets.push("window_ends_at = :ends") } else { removes.push("window_ends_at") }
+        if counted.window_ends_at.is_some() {
+            sets.push("window_ends_at = :ends");
+        } else {
+            removes.push("window_ends_at");
+        }
         if clear && seen.noted_until.is_some() {
             removes.push("noted_until");
             conditions.push("noted_until = :noted");
@@ -168,7 +174,9 @@ impl Store {
         }
         match update.send().await {
             Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(Saved::Stale),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
+                Ok(Saved::Stale)
+            }
             Err(e) => Err(StoreError::call("UpdateItem")(e)),
         }
     }

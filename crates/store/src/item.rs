@@ -57,7 +57,10 @@ impl Reader<'_> {
             Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.as_str(),
             _ => "?",
         };
-        StoreError::Corrupt { key: format!("{} / {}", part("pk"), part("sk")), attribute: attribute.to_owned() }
+        StoreError::Corrupt {
+            key: format!("{} / {}", part("pk"), part("sk")),
+            attribute: attribute.to_owned(),
+        }
     }
 
     pub(crate) fn text_opt(&self, name: &str) -> Result<Option<&str>> {
@@ -77,7 +80,11 @@ impl Reader<'_> {
         parse(self.text(name)?).ok_or_else(|| self.corrupt(name))
     }
 
-    pub(crate) fn parsed_opt<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
+    pub(crate) fn parsed_opt<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
         match self.text_opt(name)? {
             None => Ok(None),
             Some(text) => parse(text).map(Some).ok_or_else(|| self.corrupt(name)),
@@ -97,7 +104,10 @@ impl Reader<'_> {
     }
 
     /// A set of numbers; empty when the attribute is absent.
-    pub(crate) fn numbers<T: std::str::FromStr + Ord>(&self, name: &str) -> Result<std::collections::BTreeSet<T>> {
+    pub(crate) fn numbers<T: std::str::FromStr + Ord>(
+        &self,
+        name: &str,
+    ) -> Result<std::collections::BTreeSet<T>> {
         match self.0.get(name) {
             None => Ok(std::collections::BTreeSet::new()),
             Some(AttributeValue::Ns(all)) => {

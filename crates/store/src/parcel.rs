@@ -140,7 +140,13 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
-    pub async fn parcel(&self, org: &OrgId, send: Ulid, chunk: u32, channel: Channel) -> Result<Option<Parcel>> {
+    pub async fn parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        chunk: u32,
+        channel: Channel,
+    ) -> Result<Option<Parcel>> {
         let answer = self
             .client
             .get_item()
@@ -270,7 +276,13 @@ impl Store {
         }
     }
 
-    fn update_parcel(&self, org: &OrgId, send: Ulid, chunk: u32, channel: Channel) -> UpdateItemFluentBuilder {
+    fn update_parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        chunk: u32,
+        channel: Channel,
+    ) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.tables.bulk_actions)

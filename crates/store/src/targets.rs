@@ -54,7 +54,9 @@ impl Store {
             .map_err(StoreError::call("GetItem"))?;
         match &answer.item {
             None => Ok(Vec::new()),
-            Some(item) => Reader(item).parsed("ids", |ids| ids.split(' ').map(|id| id.parse().ok()).collect()),
+            Some(item) => {
+                Reader(item).parsed("ids", |ids| ids.split(' ').map(|id| id.parse().ok()).collect())
+            }
         }
     }
 }

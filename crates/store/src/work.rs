@@ -13,11 +13,17 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or an item does not convert.
     pub async fn due_actions(&self, now: Timestamp, limit: i32) -> Result<Vec<(OrgId, BulkActionId)>> {
-        let shards = try_join_all(keys::work_shards().map(|shard| self.due_in_shard(shard, now, limit))).await?;
+        let shards =
+            try_join_all(keys::work_shards().map(|shard| self.due_in_shard(shard, now, limit))).await?;
         Ok(shards.into_iter().flatten().collect())
     }
 
-    async fn due_in_shard(&self, shard: String, now: Timestamp, limit: i32) -> Result<Vec<(OrgId, BulkActionId)>> {
+    async fn due_in_shard(
+        &self,
+        shard: String,
+        now: Timestamp,
+        limit: i32,
+    ) -> Result<Vec<(OrgId, BulkActionId)>> {
         let answer = self
             .client
             .query()

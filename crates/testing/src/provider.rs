@@ -98,9 +98,10 @@ impl Provider {
             inner.accepted.push(seen);
         }
         match answer {
-            Answer::Accept => {
-                Outcome::Accepted { provider_message_id: format!("SM{}", inner.accepted.len()), segments: Some(1) }
-            }
+            Answer::Accept => Outcome::Accepted {
+                provider_message_id: format!("SM{}", inner.accepted.len()),
+                segments: Some(1),
+            },
             Answer::AcceptAndLoseAnswer | Answer::NoAnswer => Outcome::Unknown { problem: problem() },
             Answer::Throttle(after) => Outcome::Retry { after, slow_down: true, problem: problem() },
             Answer::NotReached => Outcome::Retry { after: None, slow_down: false, problem: problem() },
@@ -127,7 +128,12 @@ impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
     const CHANNEL: Channel = Channel::ALL[CHANNEL];
     type Sender = FakeSender;
 
-    fn connect(&self, _org: &OrgId, _settings: &ChannelSettings, _secret: &Value) -> Result<FakeSender, SecretError> {
+    fn connect(
+        &self,
+        _org: &OrgId,
+        _settings: &ChannelSettings,
+        _secret: &Value,
+    ) -> Result<FakeSender, SecretError> {
         Ok(FakeSender { provider: self.0.clone(), channel: Self::CHANNEL })
     }
 

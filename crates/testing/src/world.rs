@@ -91,7 +91,8 @@ impl World {
     async fn try_start() -> anyhow::Result<Self> {
         let clock = Arc::new(TestClock::at("2026-12-01T09:00:00Z".parse::<Timestamp>()?));
         let engine_clock = Arc::clone(&clock);
-        let options = EngineOptions { clock: Arc::new(move || engine_clock.millis()), ..EngineOptions::default() };
+        let options =
+            EngineOptions { clock: Arc::new(move || engine_clock.millis()), ..EngineOptions::default() };
         let engine = Engine::start(options)?;
         let clients = Clients::new(&engine.dynamodb_url(), &engine.sqs_url());
         let template = crate::template()?;
@@ -129,7 +130,11 @@ impl World {
     async fn set_up(&self) {
         let organisation = json!({ "name": "St Mark", "country": "NZ", "time_zone": "Pacific/Auckland" });
         self.ok("PUT /organisation", &[], organisation).await;
-        for (channel, sender) in [("sms", "+6421000000"), ("whatsapp", "106540352242922"), ("email", "St Mark <office@stmark.example.org>")] {
+        for (channel, sender) in [
+            ("sms", "+6421000000"),
+            ("whatsapp", "106540352242922"),
+            ("email", "St Mark <office@stmark.example.org>"),
+        ] {
             let secret = (channel != "email").then_some("provider");
             let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": 60, "rate_per_second": 20 });
             self.ok("PUT /channels/{channel}", &[("channel", channel)], settings).await;
@@ -137,6 +142,9 @@ impl World {
     }
 
     /// The organisation of the world.
+    ///
+    /// # Panics
+    /// Never: the id is well formed.
     pub fn org() -> OrgId {
         "demo".parse().expect("an id")
     }
@@ -162,7 +170,11 @@ impl World {
     pub async fn request(&self, request: &Request) -> Reply {
         match request.route.as_str() {
             "POST /bulk-actions" => create_bulk_action(&self.functions.create, request).await,
-            route if route.contains("/bulk-actions") || route.contains("/messages") || route.contains("/session") => {
+            route
+                if route.contains("/bulk-actions")
+                    || route.contains("/messages")
+                    || route.contains("/session") =>
+            {
                 usecases::read_log::read_log(&self.functions.read, request).await
             }
             _ => usecases::manage_directory::handle(&self.functions.directory, request).await,
@@ -185,6 +197,9 @@ impl World {
     }
 
     /// Writes `count` members `m0`, `m1`, ... with a first name, a phone and an email each.
+    ///
+    /// # Panics
+    /// If one is refused.
     pub async fn members(&self, count: usize) -> Vec<String> {
         let members: Vec<Value> = (0..count)
             .map(|i| json!({
@@ -205,6 +220,9 @@ impl World {
     }
 
     /// Creates an action; answers its id.
+    ///
+    /// # Panics
+    /// If it is refused.
     pub async fn send(&self, mut body: Value) -> BulkActionId {
         body["type"] = json!("send_message");
         let action = self.ok("POST /bulk-actions", &[], body).await;
@@ -221,7 +239,9 @@ impl World {
         let mut failed = 0;
         loop {
             let mut worked = 0;
-            for name in ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"] {
+            for name in
+                ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"]
+            {
                 for message in self.receive(name).await {
                     worked += 1;
                     failed += usize::from(!self.work(name, message).await);
@@ -255,7 +275,7 @@ impl World {
     pub async fn live(&self, time: Duration) {
         let end = self.clock.now() + time;
         while self.clock.now() < end {
-            self.clock.advance(Duration::from_secs(60).min(end.since(self.clock.now())));
+            self.clock.advance(Duration::from_mins(1).min(end.since(self.clock.now())));
             self.reconcile().await;
             self.drain().await;
         }
@@ -266,7 +286,7 @@ impl World {
     /// # Panics
     /// If it fails.
     pub async fn reconcile(&self) -> Reconciled {
-        let deadline = self.clock.now() + Duration::from_secs(3600);
+        let deadline = self.clock.now() + Duration::from_hours(1);
         reconcile(&self.functions.reconcile, deadline).await.expect("reconcile runs")
     }
 
@@ -309,7 +329,10 @@ impl World {
             .chunks(10)
             .map(|some| ApplyReceiptJob::V1 { org_id: Self::org(), channel, receipts: some.to_vec() })
             .collect();
-        self.queue::<ApplyReceiptJob>("apply-receipt").send(&jobs, Duration::ZERO).await.expect("the queue takes them");
+        self.queue::<ApplyReceiptJob>("apply-receipt")
+            .send(&jobs, Duration::ZERO)
+            .await
+            .expect("the queue takes them");
     }
 
     /// A queue of the world, for jobs of a test's own.
@@ -319,7 +342,8 @@ impl World {
 
     async fn receive(&self, name: &str) -> Vec<Message> {
         let url = url_of(&self.urls, name);
-        let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(0);
+        let request =
+            self.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(0);
         request.send().await.expect("the queue answers").messages.unwrap_or_default()
     }
 
@@ -340,10 +364,12 @@ impl World {
     /// Runs one job as its function would.
     async fn run(&self, name: &str, body: &str) -> anyhow::Result<()> {
         let functions = &self.functions;
-        let deadline = self.clock.now() + Duration::from_secs(60);
+        let deadline = self.clock.now() + Duration::from_mins(1);
         match name {
             "send-message" => send_message(&functions.fan_out, serde_json::from_str(body)?).await?,
-            "dispatch-whatsapp" => dispatch(&functions.whatsapp, serde_json::from_str(body)?, deadline).await?,
+            "dispatch-whatsapp" => {
+                dispatch(&functions.whatsapp, serde_json::from_str(body)?, deadline).await?;
+            }
             "dispatch-sms" => dispatch(&functions.sms, serde_json::from_str(body)?, deadline).await?,
             "dispatch-email" => dispatch(&functions.email, serde_json::from_str(body)?, deadline).await?,
             "apply-receipt" => apply_receipt(&functions.receipts, vec![serde_json::from_str(body)?]).await?,
@@ -355,7 +381,7 @@ impl World {
     /// Messages on all queues, dead-letter queues included.
     fn left_over(&self) -> u64 {
         let sqs = self.engine.sqs();
-        sqs.queues().iter().filter_map(|name| sqs.counts(name).ok()).map(|counts| counts.total()).sum()
+        sqs.queues().iter().filter_map(|name| sqs.counts(name).ok()).map(engine::QueueCounts::total).sum()
     }
 }
 
@@ -369,7 +395,8 @@ impl Drop for World {
 
 fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
     // Queues go by their logical ids: `dispatch-sms` is `DispatchSmsQueue`.
-    let upper = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
+    let upper =
+        |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
     let logical: String = name.split('-').map(upper).collect();
     urls.get(&format!("{logical}Queue")).cloned().expect("a queue of that name")
 }
@@ -409,7 +436,11 @@ impl Functions {
             whatsapp: dispatcher(store, &queues.whatsapp, &clock, &ids, FakeChannel(provider.clone())),
             sms: dispatcher(store, &queues.sms, &clock, &ids, FakeChannel(provider.clone())),
             email: dispatcher(store, &queues.email, &clock, &ids, FakeChannel(provider.clone())),
-            receipts: ApplyReceipt { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
+            receipts: ApplyReceipt {
+                store: store.clone(),
+                clock: Arc::clone(&clock),
+                notes: Notes::default(),
+            },
             reconcile: Reconcile {
                 store: store.clone(),
                 send_message: queue_of(sqs, urls, "send-message"),

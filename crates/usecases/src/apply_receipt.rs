@@ -37,17 +37,22 @@ pub async fn apply_receipt(deps: &ApplyReceipt, jobs: Vec<ApplyReceiptJob>) -> R
     Ok(())
 }
 
-async fn apply(deps: &ApplyReceipt, org: &OrgId, channel: Channel, receipts: Vec<Receipt>) -> Result<(), Error> {
+async fn apply(
+    deps: &ApplyReceipt,
+    org: &OrgId,
+    channel: Channel,
+    receipts: Vec<Receipt>,
+) -> Result<(), Error> {
     let receipts = worth_applying(deps, org, receipts).await?;
     let receipts = promised(deps, org, receipts).await?;
     // A row's first report goes with the others, under the guess that the row is `sent`; its further ones follow one by one.
     let mut rows = BTreeSet::new();
     let (first, further): (Vec<_>, Vec<_>) =
         receipts.into_iter().partition(|receipt| moves_sent(receipt) && rows.insert(receipt.message_id));
-    let changes: Vec<(MessageId, Change)> =
+    let moves: Vec<(MessageId, Change)> =
         first.iter().map(|receipt| (receipt.message_id, change(channel, receipt))).collect();
-    let changed = deps.store.record(org, MessageStatus::Sent, &changes).await?;
-    for (receipt, changed) in first.iter().zip(changed) {
+    let outcomes = deps.store.record(org, MessageStatus::Sent, &moves).await?;
+    for (receipt, changed) in first.iter().zip(outcomes) {
         conclude(deps, org, receipt, changed).await?;
     }
     for receipt in &further {
@@ -73,14 +78,22 @@ fn change(channel: Channel, receipt: &Receipt) -> Change {
 }
 
 /// A report of `sent` usually comes after our own; then a cheap read spares a write that would be refused.
-async fn worth_applying(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, Error> {
-    let sent: BTreeSet<MessageId> =
-        receipts.iter().filter(|receipt| receipt.report == Report::Sent).map(|receipt| receipt.message_id).collect();
+async fn worth_applying(
+    deps: &ApplyReceipt,
+    org: &OrgId,
+    receipts: Vec<Receipt>,
+) -> Result<Vec<Receipt>, Error> {
+    let sent: BTreeSet<MessageId> = receipts
+        .iter()
+        .filter(|receipt| receipt.report == Report::Sent)
+        .map(|receipt| receipt.message_id)
+        .collect();
     let sent: Vec<MessageId> = sent.into_iter().collect();
     let known = |row: &Row| row.status >= MessageStatus::Sent && row.provider_message_id.is_some();
     let rows = deps.store.rows(org, &sent).await?;
     let nothing_new: BTreeSet<MessageId> = rows.into_iter().filter(known).map(|row| row.id).collect();
-    let adds = |receipt: &Receipt| receipt.report != Report::Sent || !nothing_new.contains(&receipt.message_id);
+    let adds =
+        |receipt: &Receipt| receipt.report != Report::Sent || !nothing_new.contains(&receipt.message_id);
     Ok(receipts.into_iter().filter(adds).collect())
 }
 
@@ -91,9 +104,9 @@ async fn promised(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> R
     for receipt in receipts {
         let id = receipt.message_id;
         let chunk = (id.send, id.chunk);
-        if !chunks.contains_key(&chunk) {
+        if let std::collections::hash_map::Entry::Vacant(e) = chunks.entry(chunk) {
             let noted = deps.notes.promise(&deps.store, deps.clock.as_ref(), org, id).await?;
-            chunks.insert(chunk, noted);
+            e.insert(noted);
         }
         match chunks.get(&chunk) {
             Some(Noted::NoSuchChunk) => unknown(id),
@@ -108,7 +121,12 @@ fn unknown(id: MessageId) {
 }
 
 /// What a receipt says beyond the status that it moved or did not move.
-async fn conclude(deps: &ApplyReceipt, org: &OrgId, receipt: &Receipt, changed: Changed) -> Result<(), Error> {
+async fn conclude(
+    deps: &ApplyReceipt,
+    org: &OrgId,
+    receipt: &Receipt,
+    changed: Changed,
+) -> Result<(), Error> {
     match changed {
         Changed::Missing => {
             unknown(receipt.message_id);
@@ -130,9 +148,13 @@ async fn event(
     let delivered = matches!(row.status, MessageStatus::Delivered | MessageStatus::Read);
     let what = match report {
         Report::Complained => "The recipient complained; the address is opted out".to_owned(),
-        Report::Failed(code) if delivered => format!("The provider reported a failure after the delivery: {code}"),
+        Report::Failed(code) if delivered => {
+            format!("The provider reported a failure after the delivery: {code}")
+        }
         Report::OptedOut if delivered => "The provider reported an opt-out after the delivery".to_owned(),
-        Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::OptedOut => return Ok(()),
+        Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::OptedOut => {
+            return Ok(());
+        }
     };
     Ok(deps.store.add_event(org, row.id, &Event { at, what }).await?)
 }

@@ -20,8 +20,8 @@ use wire::api::http::{Reply, Request};
 use wire::api::problem::{FieldError, Problem};
 use wire::queue::SendMessageJob;
 
-use crate::view::action_view;
 use crate::Refused;
+use crate::view::action_view;
 
 /// How long a message is worth sending, unless the caller says otherwise.
 const USEFUL_FOR: Duration = Duration::from_hours(24);
@@ -57,7 +57,10 @@ async fn create(deps: &CreateBulkActions, request: &Request) -> Result<Reply, Re
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     let (targets, duplicates_removed) = targets(&deps.store, &caller.org_id, wanted.targets).await?;
     let frozen = FrozenContent {
-        receipt_window_s: channels.iter().map(|settings| (settings.channel, settings.receipt_window_s)).collect(),
+        receipt_window_s: channels
+            .iter()
+            .map(|settings| (settings.channel, settings.receipt_window_s))
+            .collect(),
         messages,
         as_given: body.get("messages").cloned().unwrap_or_default(),
     };

@@ -34,7 +34,13 @@ impl Notes {
     ///
     /// # Errors
     /// If the database gives no answer: then the change must not be made.
-    pub async fn promise(&self, store: &Store, clock: &dyn Clock, org: &OrgId, id: MessageId) -> Result<Noted> {
+    pub async fn promise(
+        &self,
+        store: &Store,
+        clock: &dyn Clock,
+        org: &OrgId,
+        id: MessageId,
+    ) -> Result<Noted> {
         let now = clock.now();
         let chunk = (org.clone(), id.send.into(), id.chunk);
         if self.with(|memory| memory.chunks.get(&chunk).copied()).is_none_or(|until| until < now + WRITE) {

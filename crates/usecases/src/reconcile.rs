@@ -196,7 +196,9 @@ async fn drive_parcels(
             deps.store.parcel_driven(&action.org_id, action.id.ulid(), parcel, now).await?;
         }
     }
-    let next = open().map(|parcel| if drive_at(parcel) <= now { now + PARCEL_PATIENCE } else { drive_at(parcel) }).min();
+    let next = open()
+        .map(|parcel| if drive_at(parcel) <= now { now + PARCEL_PATIENCE } else { drive_at(parcel) })
+        .min();
     Ok((lost.len(), next))
 }
 

@@ -86,8 +86,8 @@ async fn count(
         };
         let mut silent: Vec<&mut Row> = rows.iter_mut().filter(|row| over(row)).collect();
         let changes: Vec<_> = silent.iter().map(|row| (row.id, Change::Unconfirmed { at: now })).collect();
-        let changed = store.record(org, waiting, &changes).await?;
-        for (row, changed) in silent.iter_mut().zip(changed) {
+        let outcomes = store.record(org, waiting, &changes).await?;
+        for (row, changed) in silent.iter_mut().zip(outcomes) {
             match changed {
                 Changed::Yes => row.status = MessageStatus::Unconfirmed,
                 Changed::AlreadyPast(current) => **row = *current,
@@ -135,7 +135,8 @@ impl Recount {
     /// When the counts may next be out of date; `None` if nothing is expected.
     pub fn next_look(&self) -> Option<Timestamp> {
         // A millisecond after the promise is over, a count may take the note away.
-        let noted = self.chunks.iter().filter_map(|chunk| chunk.noted_until).map(|at| at + Duration::from_millis(1));
+        let noted =
+            self.chunks.iter().filter_map(|chunk| chunk.noted_until).map(|at| at + Duration::from_millis(1));
         let windows = self.chunks.iter().filter_map(|chunk| chunk.window_ends_at);
         noted.chain(windows).min()
     }

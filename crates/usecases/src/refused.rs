@@ -39,7 +39,9 @@ pub(crate) fn reply(result: Result<Reply, Refused>) -> Reply {
                 | Error::Missing(_)
                 | Error::Content(_)
                 | Error::Secret(_) => Problem::internal().into(),
-                Error::Store(_) | Error::Queue(_) | Error::Contended(_) | Error::Unavailable(_) => Problem::unavailable().into(),
+                Error::Store(_) | Error::Queue(_) | Error::Contended(_) | Error::Unavailable(_) => {
+                    Problem::unavailable().into()
+                }
             }
         }
     }

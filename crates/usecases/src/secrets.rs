@@ -1,7 +1,7 @@
 //! Providers' credentials: from Secrets Manager in AWS, from a file locally.
 
-use futures_util::future::BoxFuture;
 use domain::OrgId;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use thiserror::Error;
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 use domain::counts::Counts;
 use domain::gate::{Offer, Planned, Setting, Target, plan};
 use domain::status::Transition;
-use domain::{BulkActionId, BulkActionStatus, Channel, Clock, MemberId, MessageId, MessageStatus, OrgId, Reason, Routing, Timestamp};
+use domain::{
+    BulkActionId, BulkActionStatus, Channel, Clock, MemberId, MessageId, MessageStatus, OrgId, Reason,
+    Routing, Timestamp,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use queue::Queue;
 use store::Store;
@@ -150,7 +153,8 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
         return Err(Error::Missing("a block of targets"));
     }
     let content = deps.store.content(org, id).await?.ok_or(Error::Missing("the content"))?;
-    let configured: BTreeSet<Channel> = deps.store.channels(org).await?.iter().map(|settings| settings.channel).collect();
+    let configured: BTreeSet<Channel> =
+        deps.store.channels(org).await?.iter().map(|settings| settings.channel).collect();
     let settings = deps.store.organisation(org).await?;
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();

@@ -35,7 +35,11 @@ pub(crate) fn action_view(action: Action, messages: Value, paused: Option<Paused
         estimated_completion: None,
         spans_days: None,
         reconciled_at: action.reconciled_at,
-        history: action.history.into_iter().map(|m| MoveView { status: m.status, at: m.at, by: m.by }).collect(),
+        history: action
+            .history
+            .into_iter()
+            .map(|m| MoveView { status: m.status, at: m.at, by: m.by })
+            .collect(),
         created_by: action.created_by,
         created_at: action.created_at,
         failure_reason: action.failure_reason,

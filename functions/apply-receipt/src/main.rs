@@ -14,9 +14,9 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = lambda::Aws::load().await;
     let keys = aws.secrets()?.keys().await?;
     let deps = &ApplyReceipt {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         clock: Arc::new(lambda::SystemClock),
         notes: Notes::default(),
     };
-    lambda::run_sqs_together(|jobs| apply_receipt(deps, jobs)).await
+    lambda::run_sqs_together(|jobs| Box::pin(apply_receipt(deps, jobs))).await
 }

@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = lambda::Aws::load().await;
     let keys = aws.secrets()?.keys().await?;
     let deps = &CreateBulkActions {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         queue: aws.queue(config.queue_send_message),
         clock: Arc::new(lambda::SystemClock),
         ids: Arc::new(lambda::OsIds),

@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda::Error> {
         public_base_url: config.public_base_url,
     };
     let deps = &Dispatch {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         queue: aws.queue(config.queue_dispatch_email),
         secrets,
         clock: Arc::new(lambda::SystemClock),

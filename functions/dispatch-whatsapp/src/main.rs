@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda::Error> {
         api_version: config.whatsapp_api_version,
     };
     let deps = &Dispatch {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         queue: aws.queue(config.queue_dispatch_whatsapp),
         secrets,
         clock: Arc::new(lambda::SystemClock),

@@ -12,9 +12,6 @@ async fn main() -> Result<(), lambda::Error> {
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;
     let keys = aws.secrets()?.keys().await?;
-    let deps = &Directory {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
-        clock: Arc::new(lambda::SystemClock),
-    };
+    let deps = &Directory { store: aws.store(config.tables, keys), clock: Arc::new(lambda::SystemClock) };
     lambda::run_http(|request| async move { handle(deps, &request).await }).await
 }

@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = lambda::Aws::load().await;
     let keys = aws.secrets()?.keys().await?;
     let deps = &ReadLog {
-        store: aws.store([config.directory, config.bulk_actions, config.message_logs], keys),
+        store: aws.store(config.tables, keys),
         clock: Arc::new(lambda::SystemClock),
     };
     lambda::run_http(|request| async move { read_log(deps, &request).await }).await

@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda::Error> {
     // The local stack's SNS twin; template.yaml never sets it, so in AWS only Amazon's hosts are believed.
     let local_host = lambda::env("SNS_CERT_HOST");
     let deps = &ReceiveWebhook {
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         queue: aws.queue(config.queue_apply_receipt),
         secrets,
         clock: Arc::new(lambda::SystemClock),

@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda::Error> {
     let keys = aws.secrets()?.keys().await?;
     let deps = &Unsubscribe {
         tokens: lambda::UnsubscribeTokens::new(keys.clone()),
-        store: aws.store([config.table_directory, config.table_bulk_actions, config.table_message_logs], keys),
+        store: aws.store(config.tables, keys),
         clock: Arc::new(lambda::SystemClock),
     };
     lambda::run_http(|request| async move { unsubscribe(deps, &request).await }).await

@@ -212,7 +212,8 @@ impl Store {
         seen: MessageStatus,
         changes: &[(MessageId, Change)],
     ) -> Result<Vec<Changed>> {
-        let statements = changes.iter().map(|(id, change)| self.update_seen(org, *id, seen, change)).collect();
+        let statements =
+            changes.iter().map(|(id, change)| self.update_seen(org, *id, seen, change)).collect();
         let done = self.execute_all(statements).await?;
         let mut results = Vec::with_capacity(done.len());
         for ((id, change), executed) in changes.iter().zip(done) {
@@ -235,7 +236,8 @@ impl Store {
 
     fn update_seen(&self, org: &OrgId, id: MessageId, seen: MessageStatus, change: &Change) -> Statement {
         // PartiQL knows no `if_not_exists`: what is only to fill a gap is left out, and a row with gaps is not in a status that is worth a batch.
-        let sets: Sets = change.sets().into_iter().filter(|(name, _, keep)| !keep || !FILLED.contains(name)).collect();
+        let sets: Sets =
+            change.sets().into_iter().filter(|(name, _, keep)| !keep || !FILLED.contains(name)).collect();
         let assignments: Vec<String> = sets.iter().map(|(name, ..)| format!("SET \"{name}\" = ?")).collect();
         let mut parameters: Vec<AttributeValue> = sets.into_iter().map(|(_, value, _)| value).collect();
         parameters.extend([s(keys::row(org, id)), n(id.slot), s(seen.as_str())]);
@@ -244,7 +246,8 @@ impl Store {
             condition.push_str(" AND channel = ?");
             parameters.push(s(channel.as_str()));
         }
-        let text = format!("UPDATE \"{}\" {} WHERE {condition}", self.tables.message_logs, assignments.join(" "));
+        let text =
+            format!("UPDATE \"{}\" {} WHERE {condition}", self.tables.message_logs, assignments.join(" "));
         Statement { text, parameters }
     }
 
@@ -256,7 +259,10 @@ impl Store {
         let from = change.from();
         if from.is_empty() {
             // It moves no row; whoever asks wants to know which row it is about.
-            return Ok(self.row(org, id).await?.map_or(Changed::Missing, |row| Changed::AlreadyPast(Box::new(row))));
+            return Ok(self
+                .row(org, id)
+                .await?
+                .map_or(Changed::Missing, |row| Changed::AlreadyPast(Box::new(row))));
         }
         let names: Vec<String> = (0..from.len()).map(|i| format!(":from{i}")).collect();
         let mut condition = format!("attribute_exists(pk) AND #status IN ({})", names.join(", "));
@@ -282,7 +288,8 @@ impl Store {
             // The time of acceptance is ours; a receipt that came first could only guess it.
             .map(|(name, value, _)| (name, value, name != "attempts" && name != "tried_at"))
             .collect();
-        let update = self.update_row(&row.org_id, row.id, &sets, change).condition_expression("attribute_exists(pk)");
+        let update =
+            self.update_row(&row.org_id, row.id, &sets, change).condition_expression("attribute_exists(pk)");
         changed(update.send().await).map(|_| ())
     }
 

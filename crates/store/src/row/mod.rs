@@ -103,7 +103,13 @@ pub struct Event {
 
 impl Row {
     /// A row that waits for its slot, with nothing known of it yet.
-    pub fn queued(org_id: OrgId, id: MessageId, member_id: MemberId, channel: Channel, created_at: Timestamp) -> Self {
+    pub fn queued(
+        org_id: OrgId,
+        id: MessageId,
+        member_id: MemberId,
+        channel: Channel,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             org_id,
             id,

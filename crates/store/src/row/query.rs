@@ -119,7 +119,9 @@ impl Store {
         for hundred in ids.chunks(100) {
             let mut keys: Vec<HashMap<String, AttributeValue>> = hundred
                 .iter()
-                .map(|id| HashMap::from([("pk".to_owned(), s(keys::row(org, *id))), ("sk".to_owned(), n(id.slot))]))
+                .map(|id| {
+                    HashMap::from([("pk".to_owned(), s(keys::row(org, *id))), ("sk".to_owned(), n(id.slot))])
+                })
                 .collect();
             // What DynamoDB leaves unread is asked for again; each answer brings at least something.
             while !keys.is_empty() {
@@ -139,7 +141,8 @@ impl Store {
                 for item in answer.responses.iter().flat_map(|tables| tables.values()).flatten() {
                     rows.push(from_item(item)?);
                 }
-                let left = answer.unprocessed_keys.and_then(|mut left| left.remove(&self.tables.message_logs));
+                let left =
+                    answer.unprocessed_keys.and_then(|mut left| left.remove(&self.tables.message_logs));
                 keys = left.map(|left| left.keys).unwrap_or_default();
             }
         }

@@ -2,7 +2,9 @@
 
 use domain::content::{Body, Component, Content, Parameter};
 use domain::permission::{Caller, Permission};
-use domain::settings::{ChannelSettings, TemplateContent, TemplateParameter, TemplateSettings, TemplateStatus};
+use domain::settings::{
+    ChannelSettings, TemplateContent, TemplateParameter, TemplateSettings, TemplateStatus,
+};
 use domain::variables::{RENDERER_VERSION, Template, Variable};
 use domain::{Channel, TemplateId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +32,9 @@ pub(super) async fn freeze(
             errors.push(not_configured(index, message.channel));
         }
         let content = match &message.says {
-            Says::Typed(body) => Some(Content { template_id: None, renderer: RENDERER_VERSION, body: body.clone() }),
+            Says::Typed(body) => {
+                Some(Content { template_id: None, renderer: RENDERER_VERSION, body: body.clone() })
+            }
             Says::Template { id, parameters, subject } => {
                 let template = usable(store, caller, index, id, message.channel, &mut errors).await?;
                 template.map(|template| fill(index, template, parameters, subject.as_ref(), &mut errors))
@@ -58,7 +62,8 @@ async fn usable(
         return Ok(None);
     };
     if template.channel() != channel {
-        let message = format!("is a template for {}, not for {}", template.channel().label(), channel.label());
+        let message =
+            format!("is a template for {}, not for {}", template.channel().label(), channel.label());
         errors.push(FieldError::new(field, "channel", message));
         return Ok(None);
     }
@@ -95,7 +100,11 @@ fn fill(
                     (None, Some(default)) => default.clone(),
                     (None, None) => {
                         let name = names.last().map_or("", String::as_str);
-                        errors.push(FieldError::new(field(name), "required", "the template needs a value for it"));
+                        errors.push(FieldError::new(
+                            field(name),
+                            "required",
+                            "the template needs a value for it",
+                        ));
                         continue;
                     }
                 };
@@ -127,16 +136,20 @@ fn check_variables(index: usize, body: &Body) -> Vec<FieldError> {
     let texts: Vec<(String, &str, bool)> = match body {
         Body::Sms { text } => vec![("body".into(), text, false)],
         Body::Email { subject, text, html } => {
-            let mut texts = vec![("subject".into(), subject.as_str(), false), ("body".into(), text.as_str(), true)];
+            let mut texts =
+                vec![("subject".into(), subject.as_str(), false), ("body".into(), text.as_str(), true)];
             texts.extend(html.as_deref().map(|html| ("html".into(), html, true)));
             texts
         }
-        Body::WhatsAppTemplate { parameters, .. } => {
-            parameters.iter().map(|p| (format!("parameters.{}", p.slot.key()), p.value.as_str(), false)).collect()
-        }
+        Body::WhatsAppTemplate { parameters, .. } => parameters
+            .iter()
+            .map(|p| (format!("parameters.{}", p.slot.key()), p.value.as_str(), false))
+            .collect(),
     };
     let check = |(field, text, may_unsubscribe): (String, &str, bool)| {
-        let error = |code, message: String| Some(FieldError::new(format!("messages[{index}].{field}"), code, message));
+        let error = |code, message: String| {
+            Some(FieldError::new(format!("messages[{index}].{field}"), code, message))
+        };
         match Template::parse(text) {
             Err(problem) => error("variable", problem.to_string()),
             Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {

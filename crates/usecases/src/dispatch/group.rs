@@ -102,9 +102,13 @@ impl Called {
     fn change(&self, row: &Row, at: Timestamp) -> Change {
         match self {
             Self::Answered { outcome, tried_at } => change_of(outcome, row, *tried_at, at),
-            Self::Ended(reason) => {
-                Change::Ended { reason: *reason, detail: None, provider_code: None, attempts: row.attempts, at }
-            }
+            Self::Ended(reason) => Change::Ended {
+                reason: *reason,
+                detail: None,
+                provider_code: None,
+                attempts: row.attempts,
+                at,
+            },
         }
     }
 }
@@ -121,7 +125,9 @@ async fn call<C: Connect>(
         return Called::Ended(Reason::Skipped(SkipCode::OptedOut));
     }
     // A row without an address was never queued.
-    let Some(to) = &letter.row.address else { return Called::Ended(Reason::Failed(FailureCode::InternalError)) };
+    let Some(to) = &letter.row.address else {
+        return Called::Ended(Reason::Failed(FailureCode::InternalError));
+    };
     let content = match &letter.rendered {
         Ok(content) => content,
         Err(reason) => return Called::Ended(*reason),

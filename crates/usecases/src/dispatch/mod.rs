@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use channels::Sender;
 use domain::content::Content;
-use domain::{BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp};
+use domain::{
+    BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp,
+};
 use queue::Queue;
 use store::Store;
 use store::action::Action;
@@ -74,14 +76,19 @@ enum Stop {
 ///
 /// # Errors
 /// If a service gives no answer. The claim is then left to expire, so that whoever takes it over treats what may have been called as unknown.
-pub async fn dispatch<C: Connect>(deps: &Dispatch<C>, job: DispatchJob, deadline: Timestamp) -> Result<(), Error> {
+pub async fn dispatch<C: Connect>(
+    deps: &Dispatch<C>,
+    job: DispatchJob,
+    deadline: Timestamp,
+) -> Result<(), Error> {
     let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel } = job;
     if channel != C::CHANNEL {
         return Err(Error::Missing("a parcel of this channel"));
     }
     let holder = format!("{:032x}", deps.ids.random());
     let now = deps.clock.now();
-    let claimed = deps.store.claim_parcel(&org_id, bulk_action_id.ulid(), chunk, channel, &holder, now).await?;
+    let claimed =
+        deps.store.claim_parcel(&org_id, bulk_action_id.ulid(), chunk, channel, &holder, now).await?;
     let (mut parcel, abandoned) = match claimed {
         Claimed::Won { parcel, abandoned } => (parcel, abandoned),
         // Reconcile drives the parcel again if that claim dies or when it is due.
@@ -109,7 +116,11 @@ pub async fn dispatch<C: Connect>(deps: &Dispatch<C>, job: DispatchJob, deadline
 }
 
 /// Rows of this pass below the mark that are still `queued` after a claim that was not given back: the provider may have been called.
-async fn settle_abandoned<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, rows: &mut [Row]) -> Result<(), Error> {
+async fn settle_abandoned<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    rows: &mut [Row],
+) -> Result<(), Error> {
     let now = deps.clock.now();
     let mut changes = Vec::new();
     for row in rows.iter_mut() {
@@ -230,21 +241,30 @@ async fn record<C: Connect>(
 }
 
 /// Gives the parcel back, and puts what is left on the queue again.
-async fn release<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, rows: &[Row], stop: Stop) -> Result<(), Error> {
+async fn release<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    rows: &[Row],
+    stop: Stop,
+) -> Result<(), Error> {
     let now = deps.clock.now();
     let pass = work.parcel.pass;
     let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
     let release = match (stop, refused) {
         (Stop::Lost, _) => return Ok(()),
         (Stop::OutOfTime, _) => Release::Later(now),
-        (Stop::SenderRefused, _) if rows.iter().any(|row| waits(row, pass)) => Release::Later(now + PROBE_AFTER),
+        (Stop::SenderRefused, _) if rows.iter().any(|row| waits(row, pass)) => {
+            Release::Later(now + PROBE_AFTER)
+        }
         (Stop::Through | Stop::SenderRefused, Some(at)) => Release::NextPass(at.max(now)),
         (Stop::Through | Stop::SenderRefused, None) => Release::Done,
     };
     let (org, id) = (&work.action.org_id, work.action.id);
     let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
     match release {
-        Release::Later(at) | Release::NextPass(at) if held == Held::Yes => drive(deps, org, id, work.parcel, at, now).await,
+        Release::Later(at) | Release::NextPass(at) if held == Held::Yes => {
+            drive(deps, org, id, work.parcel, at, now).await
+        }
         Release::Later(_) | Release::NextPass(_) | Release::Done => Ok(()),
     }
 }

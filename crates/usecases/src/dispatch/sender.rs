@@ -26,7 +26,12 @@ pub trait Connect: Send + Sync {
     ///
     /// # Errors
     /// If the secret lacks a field.
-    fn connect(&self, org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<Self::Sender, SecretError>;
+    fn connect(
+        &self,
+        org: &OrgId,
+        settings: &ChannelSettings,
+        secret: &Value,
+    ) -> Result<Self::Sender, SecretError>;
 
     /// Where the owner of an address can opt out, on channels whose messages carry that.
     fn unsubscribe_url(&self, _org: &OrgId, _address: &AddressHash) -> Option<String> {
@@ -48,7 +53,12 @@ impl Connect for Sms {
     const CHANNEL: Channel = Channel::Sms;
     type Sender = TwilioSender;
 
-    fn connect(&self, org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<TwilioSender, SecretError> {
+    fn connect(
+        &self,
+        org: &OrgId,
+        settings: &ChannelSettings,
+        secret: &Value,
+    ) -> Result<TwilioSender, SecretError> {
         let config = TwilioConfig {
             base_url: self.base_url.clone(),
             account_sid: field(secret, "account_sid")?.to_owned(),
@@ -75,7 +85,12 @@ impl Connect for WhatsApp {
     const CHANNEL: Channel = Channel::WhatsApp;
     type Sender = WhatsAppSender;
 
-    fn connect(&self, _org: &OrgId, settings: &ChannelSettings, secret: &Value) -> Result<WhatsAppSender, SecretError> {
+    fn connect(
+        &self,
+        _org: &OrgId,
+        settings: &ChannelSettings,
+        secret: &Value,
+    ) -> Result<WhatsAppSender, SecretError> {
         let config = WhatsAppConfig {
             base_url: self.base_url.clone(),
             api_version: self.api_version.clone(),
@@ -102,7 +117,12 @@ impl Connect for Email {
     const CHANNEL: Channel = Channel::Email;
     type Sender = SesSender;
 
-    fn connect(&self, _org: &OrgId, settings: &ChannelSettings, _secret: &Value) -> Result<SesSender, SecretError> {
+    fn connect(
+        &self,
+        _org: &OrgId,
+        settings: &ChannelSettings,
+        _secret: &Value,
+    ) -> Result<SesSender, SecretError> {
         let config = SesConfig {
             from: settings.sender.parse().map_err(|_| SecretError::Unfit("a sender that is a mailbox"))?,
             reply_to: settings.reply_to.as_deref().and_then(|mailbox| mailbox.parse().ok()),
@@ -127,7 +147,9 @@ pub(super) struct Line<S> {
 enum State {
     Active,
     /// The provider refused it as a whole; one message tries it again after a while.
-    Refused { at: Timestamp },
+    Refused {
+        at: Timestamp,
+    },
     /// A person paused it: only a person resumes it.
     Held,
 }
@@ -143,7 +165,10 @@ impl State {
 }
 
 /// `None` if the organisation no longer has the channel.
-pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<Option<Line<C::Sender>>, Error> {
+pub(super) async fn open<C: Connect>(
+    deps: &Dispatch<C>,
+    org: &OrgId,
+) -> Result<Option<Line<C::Sender>>, Error> {
     let channels = deps.store.channels(org).await?;
     let Some(settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
         return Ok(None);
@@ -198,7 +223,10 @@ impl<S: Sender> Line<S> {
                     deps.store.opt_out_address(org, C::CHANNEL, &hash, Source::Provider, at, at).await?;
                 }
             }
-            Outcome::Accepted { .. } | Outcome::Retry { .. } | Outcome::Unknown { .. } | Outcome::Refused { .. } => {}
+            Outcome::Accepted { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::Refused { .. } => {}
         }
         Ok(())
     }

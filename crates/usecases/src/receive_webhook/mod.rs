@@ -57,7 +57,8 @@ pub async fn receive_webhook(deps: &ReceiveWebhook, request: &Request) -> Reply 
 
 /// The one answer to a call that is not genuine, whatever is wrong with it.
 fn forged() -> Refused {
-    Problem::new(403, "not-genuine", "Not genuine", "The call is not signed as the provider signs its calls").into()
+    Problem::new(403, "not-genuine", "Not genuine", "The call is not signed as the provider signs its calls")
+        .into()
 }
 
 /// The organisation in the path; one that cannot exist is answered like one that does not.
@@ -66,8 +67,17 @@ fn organisation(request: &Request) -> Result<OrgId, Refused> {
 }
 
 /// Queues receipts, in jobs that are small enough to be applied well within a function's time.
-async fn enqueue(deps: &ReceiveWebhook, org: &OrgId, channel: Channel, receipts: Vec<Receipt>) -> Result<(), Error> {
-    let job = |receipts: &[Receipt]| ApplyReceiptJob::V1 { org_id: org.clone(), channel, receipts: receipts.to_vec() };
+async fn enqueue(
+    deps: &ReceiveWebhook,
+    org: &OrgId,
+    channel: Channel,
+    receipts: Vec<Receipt>,
+) -> Result<(), Error> {
+    let job = |receipts: &[Receipt]| ApplyReceiptJob::V1 {
+        org_id: org.clone(),
+        channel,
+        receipts: receipts.to_vec(),
+    };
     let jobs: Vec<ApplyReceiptJob> = receipts.chunks(MAX_RECEIPTS).map(job).collect();
     Ok(deps.queue.send(&jobs, std::time::Duration::ZERO).await?)
 }

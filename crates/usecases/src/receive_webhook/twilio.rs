@@ -55,7 +55,15 @@ pub(super) async fn inbound(deps: &ReceiveWebhook, request: &Request) -> Result<
         None => Keyword::of(&message.text),
     };
     if let Some(keyword) = keyword {
-        opt_out::record_keyword(&deps.store, deps.clock.as_ref(), &org, Channel::Sms, &Address::from(from), keyword).await?;
+        opt_out::record_keyword(
+            &deps.store,
+            deps.clock.as_ref(),
+            &org,
+            Channel::Sms,
+            &Address::from(from),
+            keyword,
+        )
+        .await?;
     }
     Ok(answer)
 }

@@ -53,12 +53,17 @@ pub(super) async fn events(deps: &ReceiveWebhook, request: &Request) -> Result<R
     Ok(Reply::empty(200))
 }
 
-async fn record_opt_outs(deps: &ReceiveWebhook, org: &domain::OrgId, number: &NumberEvents) -> Result<(), Error> {
+async fn record_opt_outs(
+    deps: &ReceiveWebhook,
+    org: &domain::OrgId,
+    number: &NumberEvents,
+) -> Result<(), Error> {
     let (store, clock) = (&deps.store, deps.clock.as_ref());
     for message in &number.inbound {
         let from = message.from.as_deref().and_then(|from| from.parse::<E164>().ok());
         if let (Some(from), Some(keyword)) = (from, Keyword::of(&message.text)) {
-            opt_out::record_keyword(store, clock, org, Channel::WhatsApp, &Address::from(from), keyword).await?;
+            opt_out::record_keyword(store, clock, org, Channel::WhatsApp, &Address::from(from), keyword)
+                .await?;
         }
     }
     for preference in &number.preferences {
