@@ -12,9 +12,6 @@ async fn main() -> Result<(), lambda::Error> {
     let config = config::Config::from_env()?;
     let aws = lambda::Aws::load().await;
     let keys = aws.secrets()?.keys().await?;
-    let deps = &ReadLog {
-        store: aws.store(config.tables, keys),
-        clock: Arc::new(lambda::SystemClock),
-    };
+    let deps = &ReadLog { store: aws.store(config.tables, keys), clock: Arc::new(lambda::SystemClock) };
     lambda::run_http(|request| async move { read_log(deps, &request).await }).await
 }
