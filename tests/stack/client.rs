@@ -75,10 +75,15 @@ impl Client {
 
     /// All messages of an action.
     pub(crate) async fn messages(&self, id: &str) -> Vec<Value> {
+        self.all(&format!("/messages?bulk_action_id={id}&limit=200")).await
+    }
+
+    /// All pages of a list.
+    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = self.get(&format!("/messages?bulk_action_id={id}&limit=200{cursor}")).await;
+            let page = self.get(&format!("{path}{cursor}")).await;
             all.extend(page["items"].as_array().expect("items").clone());
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

@@ -23,8 +23,13 @@ const GATE_MARGIN: Duration = Duration::from_mins(1);
 
 /// What became of a group.
 pub(super) enum Sent {
-    /// Its rows, as they are now.
-    Done(Vec<Row>),
+    /// It was handed over or refused.
+    Done {
+        /// Its rows, as they are now.
+        rows: Vec<Row>,
+        /// Whether the provider asked for patience.
+        throttled: bool,
+    },
     /// The claim was lost before the calls began.
     Lost,
 }
@@ -43,7 +48,7 @@ pub(super) async fn send<C: Connect>(
     rows: Vec<Row>,
 ) -> Result<Sent, Error> {
     let letters: Vec<Letter> = rows.into_iter().map(|row| letter(deps, work, row)).collect();
-    let Some(last) = letters.last() else { return Ok(Sent::Done(Vec::new())) };
+    let Some(last) = letters.last() else { return Ok(Sent::Done { rows: Vec::new(), throttled: false }) };
     let (org, send) = (work.action.org_id.clone(), work.action.id.ulid());
     let before = work.parcel.mark;
     let mark = last.row.id.slot + 1;
@@ -80,14 +85,16 @@ pub(super) async fn send<C: Connect>(
     // Before anything else that may fail: an outcome that is not recorded is unknown for ever.
     record(deps, work, &changes).await?;
     let mut done = Vec::new();
+    let mut throttled = false;
     for ((called, mut row), (_, change)) in results.into_iter().zip(&changes) {
         if let Called::Answered { outcome, .. } = &called {
+            throttled |= matches!(outcome, Outcome::Retry { slow_down: true, .. });
             line.learn(deps, &org, outcome, &row, at).await?;
         }
         apply(&mut row, change);
         done.push(row);
     }
-    Ok(Sent::Done(done))
+    Ok(Sent::Done { rows: done, throttled })
 }
 
 /// What became of one row.

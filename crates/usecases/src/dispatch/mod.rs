@@ -70,6 +70,8 @@ enum Stop {
     Lost,
     /// The sender was refused as a whole: nothing of it can be sent for now.
     SenderRefused,
+    /// The provider asked for patience: what is left would only be refused too.
+    Throttled,
 }
 
 /// Does one job until it is done or `deadline` nears.
@@ -211,11 +213,14 @@ async fn send_all<C: Connect>(
         let group = take(rows, &indexes);
         match group::send(deps, work, &mut line, group).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
-            group::Sent::Done(changed) => {
+            group::Sent::Done { rows: changed, throttled } => {
                 for (index, row) in indexes.into_iter().zip(changed) {
                     if let Some(place) = rows.get_mut(index) {
                         *place = row;
                     }
+                }
+                if throttled {
+                    return Ok(Stop::Throttled);
                 }
             }
         }
@@ -249,15 +254,15 @@ async fn release<C: Connect>(
 ) -> Result<(), Error> {
     let now = deps.clock.now();
     let pass = work.parcel.pass;
+    let left = rows.iter().any(|row| waits(row, pass));
     let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
     let release = match (stop, refused) {
         (Stop::Lost, _) => return Ok(()),
         (Stop::OutOfTime, _) => Release::Later(now),
-        (Stop::SenderRefused, _) if rows.iter().any(|row| waits(row, pass)) => {
-            Release::Later(now + PROBE_AFTER)
-        }
-        (Stop::Through | Stop::SenderRefused, Some(at)) => Release::NextPass(at.max(now)),
-        (Stop::Through | Stop::SenderRefused, None) => Release::Done,
+        (Stop::SenderRefused, _) if left => Release::Later(now + PROBE_AFTER),
+        (Stop::Throttled, _) if left => Release::Later(now + patience(deps)),
+        (Stop::Through | Stop::SenderRefused | Stop::Throttled, Some(at)) => Release::NextPass(at.max(now)),
+        (Stop::Through | Stop::SenderRefused | Stop::Throttled, None) => Release::Done,
     };
     let (org, id) = (&work.action.org_id, work.action.id);
     let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
@@ -267,6 +272,11 @@ async fn release<C: Connect>(
         }
         Release::Later(_) | Release::NextPass(_) | Release::Done => Ok(()),
     }
+}
+
+/// Between one and four seconds: parcels that were refused together should not come back together.
+fn patience<C: Connect>(deps: &Dispatch<C>) -> Duration {
+    Duration::from_millis(1000 + u64::try_from(deps.ids.random() % 3000).unwrap_or(0))
 }
 
 /// What is due later than SQS can delay is left to reconcile.

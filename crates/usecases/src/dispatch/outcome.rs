@@ -13,6 +13,8 @@ const MAX_ATTEMPTS: u32 = 5;
 /// The first pause after a refusal that names none, in seconds; it doubles with each attempt.
 const FIRST_PAUSE_S: u64 = 2;
 const LONGEST_PAUSE_S: u64 = 300;
+/// The pause after a refusal that asks for patience without saying how much.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
     let attempts = row.attempts + 1;
@@ -33,7 +35,8 @@ pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: T
             // A refusal that asks for patience is not an attempt that failed.
             attempts: if *slow_down { row.attempts } else { attempts },
             tried_at,
-            next_attempt_at: at + after.unwrap_or_else(|| pause(row.pass)),
+            next_attempt_at: at
+                + after.unwrap_or_else(|| if *slow_down { PATIENCE } else { pause(row.pass) }),
             provider_code: problem.code.clone(),
         },
         Outcome::SenderRefused { problem, .. } => Change::TryAgain {
