@@ -131,3 +131,36 @@ async fn a_sender_that_is_refused_as_a_whole_pauses_and_goes_on_when_the_cause_i
     assert_eq!(summary(&action), ("completed".into(), [250, 0, 0, 0, 0]));
     assert_eq!(action["paused"], json!(null));
 }
+
+#[tokio::test]
+async fn a_channel_without_credentials_pauses_and_says_so_and_goes_on_when_they_are_there() {
+    let world = World::start().await;
+    let members = world.members(30).await;
+    world.provider.credentials(false);
+    let id = world.send_sms(&members, "Hi").await;
+    assert_eq!(world.drain().await, 0, "no job fails for it");
+    assert!(world.provider.calls().is_empty());
+    let paused = world.action(id).await["paused"].clone();
+    assert!(paused["reason"].as_str().unwrap_or_default().contains("credentials"), "{paused}");
+
+    world.provider.credentials(true);
+    world.live(10 * MINUTE).await;
+    assert_once_each(&world, 30);
+    world.report(arrives).await;
+    world.drain().await;
+    world.live(2 * MINUTE).await;
+    assert_eq!(summary(&world.action(id).await), ("completed".into(), [30, 0, 0, 0, 0]));
+}
+
+#[tokio::test]
+async fn a_channel_that_is_deleted_while_work_waits_fails_what_waits() {
+    let world = World::start().await;
+    let members = world.members(3).await;
+    let id = world.send_sms(&members, "Hi").await;
+    world.drain_one("send-message").await;
+    world.ok("DELETE /channels/{channel}", &[("channel", "sms")], Value::Null).await;
+    world.drain().await;
+    world.live(2 * MINUTE).await;
+    assert_eq!(summary(&world.action(id).await), ("failed".into(), [0, 3, 0, 0, 0]));
+    assert!(failed_items(&world, id).await.values().all(|code| code == "channel_not_configured"));
+}

@@ -1,9 +1,9 @@
 //! The data folder: everything that survives a restart, and the lock that keeps a second stack out of it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -24,7 +24,9 @@ impl DataFolder {
     /// # Errors
     /// When it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        // Members' phones, names and messages are in it.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("cannot make {}", path.display()))?;
         Self::open(path)
     }
 

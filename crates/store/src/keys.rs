@@ -56,6 +56,11 @@ pub(crate) fn address(org: &OrgId, keyed_hash: &str) -> String {
     format!("{org}#A#{keyed_hash}")
 }
 
+/// Partition of inbound messages that were acted on.
+pub(crate) fn seen(org: &OrgId) -> String {
+    format!("{org}#SEEN")
+}
+
 pub(crate) fn opt_out_log(org: &OrgId) -> String {
     format!("{org}#OPTOUTS")
 }

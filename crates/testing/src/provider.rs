@@ -60,12 +60,18 @@ struct Inner {
     script: Script,
     accepted: Vec<Seen>,
     calls: Vec<Seen>,
+    credentials: bool,
 }
 
 impl Provider {
     /// Providers that accept everything.
     pub fn new(tokens: UnsubscribeTokens) -> Self {
-        let inner = Inner { script: Arc::new(|_| Answer::Accept), accepted: Vec::new(), calls: Vec::new() };
+        let inner = Inner {
+            script: Arc::new(|_| Answer::Accept),
+            accepted: Vec::new(),
+            calls: Vec::new(),
+            credentials: true,
+        };
         Self { inner: Arc::new(Mutex::new(inner)), tokens }
     }
 
@@ -76,6 +82,11 @@ impl Provider {
     /// From now on `script` decides.
     pub fn answer(&self, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) {
         self.lock().script = Arc::new(script);
+    }
+
+    /// Whether the secrets hold the provider's credentials from now on.
+    pub fn credentials(&self, there: bool) {
+        self.lock().credentials = there;
     }
 
     /// Everything that was accepted, in order: the ledger.
@@ -134,6 +145,9 @@ impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
         _settings: &ChannelSettings,
         _secret: &Value,
     ) -> Result<FakeSender, SecretError> {
+        if !self.0.lock().credentials {
+            return Err(SecretError::Unfit("a token"));
+        }
         Ok(FakeSender { provider: self.0.clone(), channel: Self::CHANNEL })
     }
 

@@ -156,5 +156,9 @@ async fn event(
             return Ok(());
         }
     };
+    // Providers repeat themselves: once said is enough.
+    if row.events.iter().any(|event| event.what == what) {
+        return Ok(());
+    }
     Ok(deps.store.add_event(org, row.id, &Event { at, what }).await?)
 }

@@ -32,7 +32,8 @@ pub async fn record(
 }
 
 /// Records what a message asks for that is nothing but a keyword, and answers the keyword that it counts as: `Start` for a
-/// YES from an address that is opted out, `None` for a YES from any other, which is an ordinary answer.
+/// YES from an address that is opted out, `None` for a YES from any other, which is an ordinary answer. `message` is the
+/// provider's id of the message: a repeat of the call counts with the time of the first.
 ///
 /// # Errors
 /// If the database gives no answer; then the webhook must not be acknowledged.
@@ -42,10 +43,12 @@ pub async fn record_keyword(
     org: &OrgId,
     channel: Channel,
     from: &Address,
+    message: &str,
     keyword: Keyword,
 ) -> Result<Option<Keyword>, Error> {
-    // When the webhook came: what providers say about the time of a message is in whole seconds, and theirs.
-    let at = clock.now();
+    // When the webhook first came: what providers say about the time of a message is in whole seconds, and theirs, and a repeat of an old
+    // call must not overwrite what was said since.
+    let at = store.first_seen(org, channel, message, clock.now()).await?;
     match keyword {
         Keyword::Stop => {
             let stop = Change::Out { source: Source::Keyword, at };

@@ -104,14 +104,16 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
             return Ok(driven);
         }
         let counted = recount(&deps.store, deps.clock.as_ref(), &action).await?;
-        let fan_out = drive_fan_out(deps, &mut action, now).await?;
+        let fan_out = missing_blocks(&mut action, now);
         let parcels = deps.store.parcels(org, id.ulid()).await?;
         let (parcels_driven, parcel_due) = drive_parcels(deps, &action, &parcels, now).await?;
-        driven += fan_out + parcels_driven;
+        driven += parcels_driven;
         counted.apply(&mut action);
         action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
         if deps.store.save_action(&mut action).await? == Saved::Yes {
-            return Ok(driven);
+            // After the save, so that a lost race does not drive twice; what is not sent now is found again.
+            deps.send_message.send(&fan_out, Duration::ZERO).await?;
+            return Ok(driven + fan_out.len());
         }
     }
     // A busy action: its notes keep it due.
@@ -134,11 +136,11 @@ fn next_due(action: &Action, now: Timestamp, needs: [Option<Timestamp>; 2]) -> O
     }
 }
 
-/// Puts blocks that should have been written by now on the queue again, or gives the action up.
-async fn drive_fan_out(deps: &Reconcile, action: &mut Action, now: Timestamp) -> Result<usize, Error> {
+/// Jobs for the blocks that should have been written by now, unless the action is given up.
+fn missing_blocks(action: &mut Action, now: Timestamp) -> Vec<SendMessageJob> {
     let writing = matches!(action.status, BulkActionStatus::Queued | BulkActionStatus::Processing);
     if !writing || now < action.fan_out_at + FAN_OUT_PATIENCE {
-        return Ok(0);
+        return Vec::new();
     }
     let job = |block| SendMessageJob::V1 {
         org_id: action.org_id.clone(),
@@ -152,20 +154,19 @@ async fn drive_fan_out(deps: &Reconcile, action: &mut Action, now: Timestamp) ->
         // The worker that wrote the last block stopped before it could say so.
         action.enter(BulkActionStatus::Delegated, now, "reconcile");
         action.delegated_at = Some(now);
-        return Ok(0);
+        return Vec::new();
     }
     if action.drives >= MAX_DRIVES {
         action.enter(BulkActionStatus::Failed, now, "reconcile");
         action.failure_reason = Some(FailureCode::InternalError.to_string());
         action.finished_at = Some(now);
         tracing::error!(bulk_action_id = %action.id, "an action's rows could not be written");
-        return Ok(0);
+        return Vec::new();
     }
-    deps.send_message.send(&jobs, Duration::ZERO).await?;
     action.drives += 1;
     action.fan_out_at = now;
     tracing::warn!(bulk_action_id = %action.id, blocks = jobs.len(), "a fan-out was driven again");
-    Ok(jobs.len())
+    jobs
 }
 
 /// Puts parcels whose claim died or whose message was lost on their queues again. Answers how many, and when the next one may need it.

@@ -37,6 +37,7 @@ mod opt_out;
 mod opt_out_log;
 mod organisation;
 mod read;
+mod seen;
 mod template;
 mod tokens;
 mod transaction;

@@ -189,15 +189,13 @@ async fn send_all<C: Connect>(
         return Ok(Stop::Through);
     }
     let org = &work.action.org_id;
-    let Some(mut line) = sender::open(deps, org).await? else {
-        let mut refused = take(rows, &left);
-        end_all(deps, work, &mut refused, FailureCode::ChannelNotConfigured).await?;
-        for (index, row) in left.into_iter().zip(refused) {
-            if let Some(place) = rows.get_mut(index) {
-                *place = row;
-            }
+    let mut line = match sender::open(deps, org).await? {
+        sender::Opened::Line(line) => line,
+        sender::Opened::NoCredentials => return Ok(Stop::SenderRefused),
+        sender::Opened::NotConfigured => {
+            end_all(deps, work, rows, FailureCode::ChannelNotConfigured).await?;
+            return Ok(Stop::Through);
         }
-        return Ok(Stop::Through);
     };
     while !left.is_empty() {
         if line.resting(deps.clock.now()) {

@@ -164,21 +164,42 @@ impl State {
     }
 }
 
-/// `None` if the organisation no longer has the channel.
-pub(super) async fn open<C: Connect>(
-    deps: &Dispatch<C>,
-    org: &OrgId,
-) -> Result<Option<Line<C::Sender>>, Error> {
+/// What came of opening the way to the provider.
+pub(super) enum Opened<S> {
+    /// It is open.
+    Line(Line<S>),
+    /// The organisation no longer has the channel.
+    NotConfigured,
+    /// The credentials are not there or not complete: the sender is paused and says so.
+    NoCredentials,
+}
+
+pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<Opened<C::Sender>, Error> {
     let channels = deps.store.channels(org).await?;
     let Some(settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
-        return Ok(None);
+        return Ok(Opened::NotConfigured);
     };
+    match connect(deps, org, &settings).await {
+        Ok(sender) => Ok(Opened::Line(Line { sender, state: State::of(&settings) })),
+        Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
+        Err(error @ (SecretError::NotFound | SecretError::Unfit(_))) => {
+            let reason = format!("The credentials of this channel cannot be used: {error}");
+            deps.store.pause_channel(org, C::CHANNEL, &reason, deps.clock.now()).await?;
+            Ok(Opened::NoCredentials)
+        }
+    }
+}
+
+async fn connect<C: Connect>(
+    deps: &Dispatch<C>,
+    org: &OrgId,
+    settings: &ChannelSettings,
+) -> Result<C::Sender, SecretError> {
     let secret = match &settings.secret_ref {
-        Some(name) => deps.secrets.secret(org, name).await?,
-        None => Value::Null,
+        Some(name) if ChannelSettings::needs_secret(C::CHANNEL) => deps.secrets.secret(org, name).await?,
+        Some(_) | None => Value::Null,
     };
-    let sender = deps.connect.connect(org, &settings, &secret)?;
-    Ok(Some(Line { sender, state: State::of(&settings) }))
+    deps.connect.connect(org, settings, &secret)
 }
 
 impl<S: Sender> Line<S> {

@@ -61,6 +61,7 @@ pub(super) async fn inbound(deps: &ReceiveWebhook, request: &Request) -> Result<
             &org,
             Channel::Sms,
             &Address::from(from),
+            &message.provider_message_id,
             keyword,
         )
         .await?;

@@ -62,8 +62,16 @@ async fn record_opt_outs(
     for message in &number.inbound {
         let from = message.from.as_deref().and_then(|from| from.parse::<E164>().ok());
         if let (Some(from), Some(keyword)) = (from, Keyword::of(&message.text)) {
-            opt_out::record_keyword(store, clock, org, Channel::WhatsApp, &Address::from(from), keyword)
-                .await?;
+            opt_out::record_keyword(
+                store,
+                clock,
+                org,
+                Channel::WhatsApp,
+                &Address::from(from),
+                &message.provider_message_id,
+                keyword,
+            )
+            .await?;
         }
     }
     for preference in &number.preferences {

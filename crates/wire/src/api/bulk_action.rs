@@ -149,13 +149,13 @@ fn message(f: &Fields<'_>) -> Option<MessageRequest> {
     let channel = channel?;
     let says = match channel {
         Channel::Sms => {
-            let text = f.required("body").text(Text::block(MAX_SMS));
+            let text = not_blank(f, "body", f.required("body").text(Text::block(MAX_SMS)));
             ContentBody::Sms { text: text? }
         }
         Channel::Email => {
             let part = Text::block(MAX_EMAIL_BYTES).max_bytes(MAX_EMAIL_BYTES);
-            let subject = f.required("subject").text(Text::line(MAX_SUBJECT));
-            let text = f.required("body").text(part);
+            let subject = not_blank(f, "subject", f.required("subject").text(Text::line(MAX_SUBJECT)));
+            let text = not_blank(f, "body", f.required("body").text(part));
             let html = f.optional("html").text(part);
             ContentBody::Email { subject: subject?, text: text?, html }
         }
@@ -166,6 +166,15 @@ fn message(f: &Fields<'_>) -> Option<MessageRequest> {
         }
     };
     Some(MessageRequest { channel, says: Says::Typed(says) })
+}
+
+/// A message of nothing but white space says nothing.
+fn not_blank(f: &Fields<'_>, name: &'static str, text: Option<String>) -> Option<String> {
+    if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        f.fail(name, "blank", "must say something");
+        return None;
+    }
+    text
 }
 
 fn from_template(f: &Fields<'_>, channel: Option<Channel>) -> Option<MessageRequest> {

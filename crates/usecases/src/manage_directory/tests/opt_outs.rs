@@ -24,7 +24,21 @@ async fn household() -> World {
 async fn say(world: &World, keyword: Keyword, secs: i64) -> Option<Keyword> {
     world.at(secs);
     let (store, clock) = (&world.store, world.clock.as_ref());
-    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), keyword).await.unwrap()
+    let message = format!("SM{secs}");
+    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), &message, keyword).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_call_does_not_overwrite_what_was_said_since() {
+    let world = household().await;
+    say(&world, Keyword::Start, 10).await;
+    say(&world, Keyword::Stop, 20).await;
+    world.at(30);
+    let (store, clock) = (&world.store, world.clock.as_ref());
+    let start = Keyword::Start;
+    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), "SM10", start).await.unwrap();
+    let known = store.address(&org(), &store.address_hash(&org(), &address(PHONE))).await.unwrap();
+    assert!(known.opt_outs.is_out(Channel::Sms), "the START of before the STOP came again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
