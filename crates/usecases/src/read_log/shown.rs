@@ -131,7 +131,9 @@ impl Shown {
             member_id: row.member_id,
             address: row.address.map(|address| address.as_str().to_owned()),
             provider_message_id: row.provider_message_id,
-            provider_code: row.provider_code.filter(|_| row.status != MessageStatus::Delivered && row.status != MessageStatus::Read),
+            provider_code: row
+                .provider_code
+                .filter(|_| row.status != MessageStatus::Delivered && row.status != MessageStatus::Read),
         }
     }
 }
