@@ -30,7 +30,7 @@ struct Memory {
 }
 
 impl Notes {
-    /// Promises that the row `id` may change from now on and for [`WRITE`]. Make it immediately before the change.
+    /// Promises that the row `id` may change from now on and for 15 seconds. Make it immediately before the change.
     ///
     /// # Errors
     /// If the database gives no answer: then the change must not be made.
