@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
 use domain::counts::Counts;
 use domain::{BulkActionId, BulkActionStatus, OrgId, Routing, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::conditional::{Conditional, conditional};
 use crate::content::FrozenContent;
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, Store, StoreError, keys};
@@ -92,6 +92,12 @@ pub enum Saved {
     Yes,
     /// Someone else wrote it since it was read: read again and decide anew.
     Stale,
+}
+
+impl<T> From<Conditional<T>> for Saved {
+    fn from(write: Conditional<T>) -> Self {
+        if write.is_done() { Self::Yes } else { Self::Stale }
+    }
 }
 
 impl Action {
@@ -188,15 +194,7 @@ impl Store {
             .expression_attribute_values(":seen", n(seen))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(Saved::Stale)
-            }
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        conditional(result).map(Saved::from)
     }
 
     /// Records that all rows of `block` are written, and answers the action as it then is. Doing it again changes nothing but the version.
@@ -247,11 +245,7 @@ impl Store {
             .expression_attribute_values(":one", n(1))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(result).map(drop)
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::counts::Counts;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
 use crate::action::Saved;
+use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
@@ -71,19 +70,7 @@ impl Store {
             .set("counts", json(&chunk.counts))
             .set("version", n(chunk.version))
             .done();
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.tables.bulk_actions)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        self.put_new(&self.tables.bulk_actions, item).await.map(drop)
     }
 
     /// All chunks of a send, read strongly, in order.
@@ -114,16 +101,10 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(Noted::Yes),
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(refused) => {
-                    Ok(if refused.item.is_some() { Noted::Yes } else { Noted::NoSuchChunk })
-                }
-                other => Err(StoreError::service("UpdateItem", other)),
-            },
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        Ok(match conditional(result)? {
+            Conditional::Done(_) | Conditional::Refused(Some(_)) => Noted::Yes,
+            Conditional::Refused(None) => Noted::NoSuchChunk,
+        })
     }
 
     /// Writes fresh counts of a chunk that was read as `seen`. With `clear` its note is taken away: only if every promise is over and no new
@@ -172,13 +153,7 @@ impl Store {
         if let Some(noted) = seen.noted_until.filter(|_| clear) {
             update = update.expression_attribute_values(":noted", time(noted));
         }
-        match update.send().await {
-            Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
-                Ok(Saved::Stale)
-            }
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(update.send().await).map(Saved::from)
     }
 
     /// All items of an action's partition whose sort key starts with `prefix`, read strongly.

@@ -7,6 +7,7 @@ pub mod action_list;
 mod batch;
 mod batch_get;
 pub mod chunk;
+mod conditional;
 pub mod content;
 pub mod directory;
 mod error;

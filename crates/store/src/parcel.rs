@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
+use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, Reader, Writer, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
@@ -112,19 +111,7 @@ impl Store {
             .set("driven_at", time(parcel.driven_at))
             .set("deaths", n(parcel.deaths))
             .done();
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.tables.bulk_actions)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        self.put_new(&self.tables.bulk_actions, item).await.map(drop)
     }
 
     /// All parcels of a send, read strongly, by chunk.
@@ -188,19 +175,13 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match result {
-            Ok(answer) => {
+        match conditional(result)? {
+            Conditional::Done(answer) => {
                 let old = from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))?;
                 Ok(won(&old, holder, now))
             }
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(refused) => match &refused.item {
-                    Some(item) => Ok(lost(from_item(item)?, holder)),
-                    None => Ok(Claimed::Missing),
-                },
-                other => Err(StoreError::service("UpdateItem", other)),
-            },
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+            Conditional::Refused(Some(item)) => Ok(lost(from_item(&item)?, holder)),
+            Conditional::Refused(None) => Ok(Claimed::Missing),
         }
     }
 
@@ -269,11 +250,7 @@ impl Store {
             .expression_attribute_values(":at", time(at))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(result).map(drop)
     }
 
     fn update_parcel(
@@ -297,11 +274,7 @@ async fn held(update: UpdateItemFluentBuilder, holder: &str) -> Result<Held> {
         .expression_attribute_values(":me", s(holder))
         .send()
         .await;
-    match result {
-        Ok(_) => Ok(Held::Yes),
-        Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(Held::Lost),
-        Err(e) => Err(StoreError::call("UpdateItem")(e)),
-    }
+    Ok(if conditional(result)?.is_done() { Held::Yes } else { Held::Lost })
 }
 
 fn won(old: &Parcel, holder: &str, now: Timestamp) -> Claimed {
