@@ -28,6 +28,11 @@ pub enum Body {
         /// The text.
         text: String,
     },
+    /// Free text on WhatsApp, which Meta takes within 24 hours after the member wrote.
+    WhatsAppText {
+        /// The text.
+        text: String,
+    },
     /// A template that Meta knows.
     WhatsAppTemplate {
         /// Meta's name of the template.
@@ -139,7 +144,7 @@ impl Body {
     pub fn channel(&self) -> Channel {
         match self {
             Self::Sms { .. } => Channel::Sms,
-            Self::WhatsAppTemplate { .. } => Channel::WhatsApp,
+            Self::WhatsAppText { .. } | Self::WhatsAppTemplate { .. } => Channel::WhatsApp,
             Self::Email { .. } => Channel::Email,
         }
     }
@@ -147,7 +152,7 @@ impl Body {
     /// The texts that may hold variables.
     fn texts(&self) -> Vec<&str> {
         match self {
-            Self::Sms { text } => vec![text],
+            Self::Sms { text } | Self::WhatsAppText { text } => vec![text],
             Self::WhatsAppTemplate { parameters, .. } => {
                 parameters.iter().map(|p| p.value.as_str()).collect()
             }
@@ -178,7 +183,7 @@ impl Body {
             Ok(Template::parse(text)?.render(values, escape)?)
         };
         Ok(match self {
-            Self::Sms { text } => Rendered::Text(fill(text, Escape::None)?),
+            Self::Sms { text } | Self::WhatsAppText { text } => Rendered::Text(fill(text, Escape::None)?),
             Self::Email { subject, text, html } => Rendered::Email {
                 subject: fill(subject, Escape::Header)?,
                 text: fill(text, Escape::None)?,

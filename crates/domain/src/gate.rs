@@ -50,6 +50,8 @@ pub struct Target<'a> {
     pub member: Option<&'a Member>,
     /// The channels that the member, or the address that the channel would use, has opted out of.
     pub opted_out: &'a BTreeSet<Channel>,
+    /// With [`Routing::All`], the channels that are meant: a retry takes only those that failed. Empty for all.
+    pub only: &'a BTreeSet<Channel>,
 }
 
 /// A row to be written.
@@ -84,7 +86,10 @@ impl From<FailureCode> for Refusal {
 pub fn plan(setting: Setting<'_>, target: Target<'_>) -> Vec<Planned> {
     let mut rows = setting.offers.iter().map(|offer| plan_row(setting, offer, target));
     match setting.routing {
-        Routing::All => rows.collect(),
+        Routing::All => {
+            let meant = |row: &Planned| target.only.is_empty() || target.only.contains(&row.channel);
+            rows.filter(meant).collect()
+        }
         Routing::FirstReachable => {
             // Reachable on none: one row, on the first channel, with that channel's reason.
             let first = rows.next();
@@ -174,7 +179,7 @@ mod tests {
     ) -> Vec<(Channel, Option<Refusal>)> {
         let setting = Setting { offers: &offers(), routing, org_name: "St Mark", org_country: "GB" };
         let opted_out = opted_out.iter().copied().collect();
-        plan(setting, Target { member, opted_out: &opted_out })
+        plan(setting, Target { member, opted_out: &opted_out, only: &BTreeSet::new() })
             .into_iter()
             .map(|row| (row.channel, row.refused))
             .collect()

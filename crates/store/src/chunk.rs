@@ -50,11 +50,6 @@ impl Chunk {
         }
         total
     }
-
-    /// Whether nothing more is expected of any row.
-    pub fn is_settled(&self) -> bool {
-        self.total().settled() >= u64::from(self.rows)
-    }
 }
 
 impl Store {
@@ -63,14 +58,7 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn create_chunk(&self, org: &OrgId, send: Ulid, chunk: &Chunk) -> Result<()> {
-        let item = Writer::default()
-            .set("pk", s(keys::send(org, send)))
-            .set("sk", s(keys::chunk(chunk.number)))
-            .set("rows", n(chunk.rows))
-            .set("counts", json(&chunk.counts))
-            .set("version", n(chunk.version))
-            .done();
-        self.put_new(&self.tables.bulk_actions, item).await.map(drop)
+        self.put_new(&self.tables.bulk_actions, to_item(org, send, chunk)).await.map(drop)
     }
 
     /// All chunks of a send, read strongly, in order.
@@ -172,6 +160,17 @@ impl Store {
             .await
             .map_err(StoreError::call("Query"))
     }
+}
+
+/// The item of a chunk that is being created.
+pub(crate) fn to_item(org: &OrgId, send: Ulid, chunk: &Chunk) -> Item {
+    Writer::default()
+        .set("pk", s(keys::send(org, send)))
+        .set("sk", s(keys::chunk(chunk.number)))
+        .set("rows", n(chunk.rows))
+        .set("counts", json(&chunk.counts))
+        .set("version", n(chunk.version))
+        .done()
 }
 
 fn from_item(item: &Item) -> Result<Chunk> {

@@ -139,11 +139,12 @@ impl Reader<'_> {
         serde_json::from_str(self.text(name)?).map_err(|_| self.corrupt(name))
     }
 
+    pub(crate) fn json_opt<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        self.text_opt(name)?.map(|_| self.json(name)).transpose()
+    }
+
     pub(crate) fn json_or_default<T: serde::de::DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
-        match self.text_opt(name)? {
-            None => Ok(T::default()),
-            Some(text) => serde_json::from_str(text).map_err(|_| self.corrupt(name)),
-        }
+        Ok(self.json_opt(name)?.unwrap_or_default())
     }
 }
 

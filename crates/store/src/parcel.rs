@@ -39,6 +39,24 @@ pub struct Parcel {
     pub done: bool,
 }
 
+impl Parcel {
+    /// A parcel of rows that have just been written, to be worked on at once.
+    pub fn fresh(chunk: u32, channel: Channel, gate1_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            chunk,
+            channel,
+            pass: 1,
+            mark: 0,
+            gate1_at,
+            due_at: now,
+            driven_at: now,
+            deaths: 0,
+            claim: None,
+            done: false,
+        }
+    }
+}
+
 /// A claim on a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -101,17 +119,7 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn create_parcel(&self, org: &OrgId, send: Ulid, parcel: &Parcel) -> Result<()> {
-        let item = Writer::default()
-            .set("pk", s(keys::send(org, send)))
-            .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
-            .set("pass", n(parcel.pass))
-            .set("mark", n(parcel.mark))
-            .set("gate1_at", time(parcel.gate1_at))
-            .set("due_at", time(parcel.due_at))
-            .set("driven_at", time(parcel.driven_at))
-            .set("deaths", n(parcel.deaths))
-            .done();
-        self.put_new(&self.tables.bulk_actions, item).await.map(drop)
+        self.put_new(&self.tables.bulk_actions, to_item(org, send, parcel)).await.map(drop)
     }
 
     /// All parcels of a send, read strongly, by chunk.
@@ -292,6 +300,20 @@ fn lost(found: Parcel, holder: &str) -> Claimed {
         Some(claim) => Claimed::Held { until: claim.until },
         None => Claimed::NotDue { at: found.due_at },
     }
+}
+
+/// The item of a parcel that is being created.
+pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
+    Writer::default()
+        .set("pk", s(keys::send(org, send)))
+        .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
+        .set("pass", n(parcel.pass))
+        .set("mark", n(parcel.mark))
+        .set("gate1_at", time(parcel.gate1_at))
+        .set("due_at", time(parcel.due_at))
+        .set("driven_at", time(parcel.driven_at))
+        .set("deaths", n(parcel.deaths))
+        .done()
 }
 
 fn from_item(item: &Item) -> Result<Parcel> {

@@ -7,8 +7,8 @@ use domain::opt_out::{AddressHash, OptOuts};
 use domain::{MemberId, OrgId};
 
 use super::read::{Consistency, corrupt, key};
-use super::transaction::Write;
 use crate::item::{Item, Reader, Writer, json, n, s};
+use crate::transaction::{Table, Write};
 use crate::{Result, Store, keys};
 
 /// An address that some member has or had, or that has been opted out.
@@ -33,7 +33,7 @@ impl AddressRecord {
     /// no opt-outs leaves no item.
     pub(super) fn write(&self, org: &OrgId, hash: &AddressHash, seen: u64) -> Write {
         if self.members.is_empty() && self.opt_outs.is_empty() {
-            return Write::delete(Self::key(org, hash)).when_version(seen);
+            return Write::delete(Table::Directory, Self::key(org, hash)).when_version(seen);
         }
         let members = self.members.iter().map(ToString::to_string).collect::<Vec<_>>();
         let item = Writer::default()
@@ -44,7 +44,7 @@ impl AddressRecord {
             .set("version", n(self.version))
             .maybe("copying", self.copying.map(n))
             .done();
-        Write::put(item).when_version(seen)
+        Write::put(Table::Directory, item).when_version(seen)
     }
 
     fn from_item(item: &Item) -> Result<Self> {

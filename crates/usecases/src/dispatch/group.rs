@@ -73,7 +73,11 @@ pub(super) async fn send<C: Connect>(
     };
     let calls = letters.into_iter().map(|letter| async {
         let skip = letter.row.address.as_ref().is_some_and(|address| {
-            gate.has_opted_out(C::CHANNEL, &letter.row.member_id, &deps.store.address_hash(&org, address))
+            gate.has_opted_out(
+                C::CHANNEL,
+                letter.row.member_id.as_ref(),
+                &deps.store.address_hash(&org, address),
+            )
         });
         (call(deps, line, &org, &letter, skip, gate_read_at).await, letter.row)
     });

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use domain::permission::Caller;
 use domain::{BulkActionId, MemberId, MessageId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::Store;
 use store::action::Action;
 use store::action_list::{ActionPosition, ActionSpan};
 use store::content::FrozenContent;
@@ -34,14 +35,27 @@ const CONTENTS: usize = 25;
 /// `GET /messages/{id}`.
 pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
-    let org = &caller.org_id;
-    let not_found = || Problem::not_found("message");
-    let id: MessageId = request.param("id").parse().map_err(|_| not_found())?;
-    let row = deps.store.row(org, id).await?.ok_or_else(not_found)?;
-    let content = deps.store.content(org, BulkActionId::new(id.send)).await?;
-    let shown = show(&deps.store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
+    let (shown, content) = found(&deps.store, &caller.org_id, request.param("id")).await?;
     let history = history(&shown);
     Ok(Reply::json(200, &MessageWithHistory { message: shown.view(content.as_ref()), history }))
+}
+
+/// A message as it is now.
+///
+/// # Errors
+/// 404 if the organisation has none of that id.
+pub(crate) async fn message(store: &Store, org: &OrgId, id: &str) -> Result<MessageView, Refused> {
+    let (shown, content) = found(store, org, id).await?;
+    Ok(shown.view(content.as_ref()))
+}
+
+async fn found(store: &Store, org: &OrgId, id: &str) -> Result<(Shown, Option<FrozenContent>), Refused> {
+    let not_found = || Problem::not_found("message");
+    let id: MessageId = id.parse().map_err(|_| not_found())?;
+    let row = store.row(org, id).await?.ok_or_else(not_found)?;
+    let content = store.content(org, BulkActionId::new(id.send)).await?;
+    let shown = show(store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
+    Ok((shown, content))
 }
 
 /// Where a page ended.
