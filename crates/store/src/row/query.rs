@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::{MemberId, MessageId, OrgId};
 use ulid::Ulid;
 
 use super::Row;
 use super::item::from_item;
-use crate::item::{Item, Reader, n, s};
+use crate::batch_get::Wanted;
+use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// Where a page of a member's timeline ended.
@@ -110,43 +110,15 @@ impl Store {
         Ok((rows, next))
     }
 
-    /// The rows with these ids, in no particular order; those that do not exist are left out. Eventually consistent.
+    /// The rows with these ids, which are all different, in no particular order; those that do not exist are left out. Eventually consistent.
     ///
     /// # Errors
     /// If DynamoDB gives no answer or an item does not convert.
     pub async fn rows(&self, org: &OrgId, ids: &[MessageId]) -> Result<Vec<Row>> {
-        let mut rows = Vec::with_capacity(ids.len());
-        for hundred in ids.chunks(100) {
-            let mut keys: Vec<HashMap<String, AttributeValue>> = hundred
-                .iter()
-                .map(|id| {
-                    HashMap::from([("pk".to_owned(), s(keys::row(org, *id))), ("sk".to_owned(), n(id.slot))])
-                })
-                .collect();
-            // What DynamoDB leaves unread is asked for again; each answer brings at least something.
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-                let wanted = wanted.map_err(|e| StoreError::Call {
-                    operation: "BatchGetItem",
-                    code: "build".into(),
-                    source: e.into(),
-                })?;
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.tables.message_logs, wanted)
-                    .send()
-                    .await
-                    .map_err(StoreError::call("BatchGetItem"))?;
-                for item in answer.responses.iter().flat_map(|tables| tables.values()).flatten() {
-                    rows.push(from_item(item)?);
-                }
-                let left =
-                    answer.unprocessed_keys.and_then(|mut left| left.remove(&self.tables.message_logs));
-                keys = left.map(|left| left.keys).unwrap_or_default();
-            }
-        }
-        Ok(rows)
+        let wanted = Wanted { table: &self.tables.message_logs, strong: false, attributes: None };
+        let wanted_keys: Vec<Item> = ids.iter().map(|id| key(keys::row(org, *id), n(id.slot))).collect();
+        let items = self.get_all(wanted, &wanted_keys).await?;
+        items.iter().map(from_item).collect()
     }
 }
 
