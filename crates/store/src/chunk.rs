@@ -50,11 +50,6 @@ impl Chunk {
         }
         total
     }
-
-    /// Whether nothing more is expected of any row.
-    pub fn is_settled(&self) -> bool {
-        self.total().settled() >= u64::from(self.rows)
-    }
 }
 
 impl Store {

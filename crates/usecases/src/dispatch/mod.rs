@@ -295,8 +295,3 @@ async fn drive<C: Connect>(
     let job = DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk, channel };
     Ok(deps.queue.send(&[job], delay).await?)
 }
-
-/// The channel of a dispatcher, for logs.
-pub fn channel_of<C: Connect>() -> Channel {
-    C::CHANNEL
-}
