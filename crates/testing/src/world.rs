@@ -21,11 +21,12 @@ use usecases::Notes;
 use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
+use usecases::jobs::DispatchQueues;
 use usecases::manage_directory::Directory;
 use usecases::read_log::ReadLog;
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
-use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use usecases::send_message::{SendMessage, send_message};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 

@@ -20,8 +20,8 @@ use wire::api::http::{Reply, Request};
 use wire::api::problem::{FieldError, Problem};
 use wire::queue::SendMessageJob;
 
-use crate::Refused;
 use crate::view::action_view;
+use crate::{Refused, jobs};
 
 /// How long a message is worth sending, unless the caller says otherwise.
 const USEFUL_FOR: Duration = Duration::from_hours(24);
@@ -118,12 +118,7 @@ fn accepted(caller: &Caller, id: BulkActionId, now: Timestamp) -> Action {
 
 /// The action is accepted whatever becomes of this: reconcile starts what SQS did not take.
 async fn start(deps: &CreateBulkActions, action: &Action) {
-    let job = SendMessageJob::V1 {
-        org_id: action.org_id.clone(),
-        bulk_action_id: action.id,
-        from_block: 0,
-        to_block: action.blocks(),
-    };
+    let job = jobs::blocks(&action.org_id, action.id, 0..action.blocks());
     if let Err(error) = deps.queue.send(&[job], Duration::ZERO).await {
         tracing::error!(bulk_action_id = %action.id, error = %telemetry::chain(&error), "an action waits for reconcile to start it");
     }

@@ -5,6 +5,7 @@ pub mod create_bulk_action;
 pub mod cursor;
 pub mod dispatch;
 mod error;
+pub mod jobs;
 pub mod manage_directory;
 mod notes;
 pub mod opt_out;

@@ -13,8 +13,8 @@ use store::parcel::Parcel;
 use wire::queue::{DispatchJob, SendMessageJob};
 
 use crate::Error;
+use crate::jobs::{self, DispatchQueues};
 use crate::recount::recount;
-use crate::send_message::DispatchQueues;
 
 /// Due actions that are read of each shard of the work index: more wait for the next tick.
 const PER_SHARD: i32 = 100;
@@ -142,14 +142,9 @@ fn missing_blocks(action: &mut Action, now: Timestamp) -> Vec<SendMessageJob> {
     if !writing || now < action.fan_out_at + FAN_OUT_PATIENCE {
         return Vec::new();
     }
-    let job = |block| SendMessageJob::V1 {
-        org_id: action.org_id.clone(),
-        bulk_action_id: action.id,
-        from_block: block,
-        to_block: block + 1,
-    };
     let missing = (0..action.blocks()).filter(|block| !action.blocks_done.contains(block));
-    let jobs: Vec<SendMessageJob> = missing.map(job).collect();
+    let jobs: Vec<SendMessageJob> =
+        missing.map(|block| jobs::block(&action.org_id, action.id, block)).collect();
     if jobs.is_empty() {
         // The worker that wrote the last block stopped before it could say so.
         action.enter(BulkActionStatus::Delegated, now, "reconcile");
@@ -181,12 +176,7 @@ async fn drive_parcels(
     for channel in Channel::ALL {
         let of_channel = || lost.iter().filter(|parcel| parcel.channel == channel);
         let jobs: Vec<DispatchJob> = of_channel()
-            .map(|parcel| DispatchJob::V1 {
-                org_id: action.org_id.clone(),
-                bulk_action_id: action.id,
-                chunk: parcel.chunk,
-                channel,
-            })
+            .map(|parcel| jobs::parcel(&action.org_id, action.id, parcel.chunk, channel))
             .collect();
         if jobs.is_empty() {
             continue;

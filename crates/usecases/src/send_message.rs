@@ -22,34 +22,13 @@ use store::row::Row;
 use wire::queue::{DispatchJob, SendMessageJob};
 
 use crate::Error;
+use crate::jobs::{self, DispatchQueues};
 
 /// Chunks of a block that are written at once.
 const CONCURRENT_CHUNKS: usize = 4;
 /// How soon reconcile looks at an action whose rows are all written.
 const FIRST_LOOK: Duration = Duration::from_secs(30);
 const TRIES: u32 = 10;
-
-/// The dispatch queues.
-#[derive(Debug, Clone)]
-pub struct DispatchQueues {
-    /// Of `dispatch-whatsapp`.
-    pub whatsapp: Queue<DispatchJob>,
-    /// Of `dispatch-sms`.
-    pub sms: Queue<DispatchJob>,
-    /// Of `dispatch-email`.
-    pub email: Queue<DispatchJob>,
-}
-
-impl DispatchQueues {
-    /// The queue of `channel`.
-    pub fn of(&self, channel: Channel) -> &Queue<DispatchJob> {
-        match channel {
-            Channel::WhatsApp => &self.whatsapp,
-            Channel::Sms => &self.sms,
-            Channel::Email => &self.email,
-        }
-    }
-}
 
 /// What `send-message` needs.
 pub struct SendMessage {
@@ -70,12 +49,7 @@ pub struct SendMessage {
 pub async fn send_message(deps: &SendMessage, job: SendMessageJob) -> Result<(), Error> {
     let SendMessageJob::V1 { org_id, bulk_action_id, from_block, to_block } = job;
     if to_block.saturating_sub(from_block) > 1 {
-        let single = |block| SendMessageJob::V1 {
-            org_id: org_id.clone(),
-            bulk_action_id,
-            from_block: block,
-            to_block: block + 1,
-        };
+        let single = |block| jobs::block(&org_id, bulk_action_id, block);
         let jobs: Vec<_> = (from_block..to_block).map(single).collect();
         return Ok(deps.queue.send(&jobs, Duration::ZERO).await?);
     }
@@ -249,10 +223,7 @@ async fn write_chunk(
             done: false,
         };
         deps.store.create_parcel(org, id.ulid(), &parcel).await?;
-        jobs.push((
-            channel,
-            DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk: number, channel },
-        ));
+        jobs.push((channel, jobs::parcel(org, id, number, channel)));
     }
     Ok(jobs)
 }

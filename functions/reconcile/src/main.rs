@@ -4,8 +4,8 @@ mod config;
 
 use std::sync::Arc;
 
+use usecases::jobs::DispatchQueues;
 use usecases::reconcile::{Reconcile, run};
-use usecases::send_message::DispatchQueues;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

@@ -4,7 +4,8 @@ mod config;
 
 use std::sync::Arc;
 
-use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use usecases::jobs::DispatchQueues;
+use usecases::send_message::{SendMessage, send_message};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

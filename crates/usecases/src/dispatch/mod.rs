@@ -11,7 +11,7 @@ use std::time::Duration;
 use channels::Sender;
 use domain::content::Content;
 use domain::{
-    BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp,
+    BulkActionId, BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp,
 };
 use queue::Queue;
 use store::Store;
@@ -21,7 +21,7 @@ use store::row::{Change, Row, Unknown};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
-use crate::{Error, Notes};
+use crate::{Error, Notes, jobs};
 
 pub use sender::{Connect, Email, Sms, WhatsApp};
 
@@ -291,7 +291,6 @@ async fn drive<C: Connect>(
     if delay > queue::MAX_DELAY {
         return Ok(());
     }
-    let (chunk, channel) = (parcel.chunk, parcel.channel);
-    let job = DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk, channel };
+    let job = jobs::parcel(org, id, parcel.chunk, parcel.channel);
     Ok(deps.queue.send(&[job], delay).await?)
 }
