@@ -116,7 +116,7 @@ impl Acceptance<'_> {
 
 /// Of two retries that took the same rows, only one finds the list as both read it.
 fn entered(retried: &Action, by: BulkActionId) -> Write {
-    let key = crate::batch_get::key(keys::send(&retried.org_id, retried.id.ulid()), s(keys::ACTION));
+    let key = crate::item::key(keys::send(&retried.org_id, retried.id.ulid()), s(keys::ACTION));
     let mut retries = retried.retries.clone();
     retries.push(by);
     let write = Write::update(Table::BulkActions, key, "SET retries = :with ADD version :one")

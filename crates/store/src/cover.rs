@@ -8,8 +8,8 @@ use domain::{Channel, MessageId, OrgId, Timestamp};
 use ulid::Ulid;
 
 use crate::batch::{Executed, Statement};
-use crate::batch_get::{Wanted, key};
-use crate::item::{Item, Reader, n, s};
+use crate::batch_get::Wanted;
+use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, keys};
 
 /// Needed until the send's rows are written, however often that is begun again.

@@ -25,6 +25,11 @@ pub(crate) fn time(at: Timestamp) -> AttributeValue {
     n(at.millis())
 }
 
+/// The key attributes of an item.
+pub(crate) fn key(pk: impl Into<String>, sk: AttributeValue) -> Item {
+    Item::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), sk)])
+}
+
 /// Attributes of an item under construction; absent values leave no attribute.
 #[derive(Debug, Default)]
 pub(crate) struct Writer(Item);

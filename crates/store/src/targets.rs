@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::{BulkActionId, Channel, MemberId, OrgId, Timestamp};
 
 use crate::action::BLOCK_TARGETS;
-use crate::batch_get::{Wanted, key};
-use crate::item::{Item, Reader, Writer, n, s};
+use crate::batch_get::Wanted;
+use crate::item::{Item, Reader, Writer, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// Targets are needed until their rows are written; then the rows are the truth. A refused request leaves its blocks to this.

@@ -21,11 +21,12 @@ use usecases::Notes;
 use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
+use usecases::jobs::DispatchQueues;
 use usecases::manage_directory::Directory;
 use usecases::read_log::ReadLog;
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
-use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use usecases::send_message::{SendMessage, send_message};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
@@ -169,11 +170,19 @@ impl World {
     /// Calls the API with any request.
     pub async fn request(&self, request: &Request) -> Reply {
         match request.route.as_str() {
-            "POST /bulk-actions" => create_bulk_action(&self.functions.create, request).await,
+            "POST /bulk-actions"
+            | "POST /bulk-actions/preview"
+            | "POST /bulk-actions/{id}/cancel"
+            | "POST /bulk-actions/{id}/retry"
+            | "POST /messages"
+            | "POST /conversations/{id}/messages" => {
+                create_bulk_action(&self.functions.create, request).await
+            }
             route
-                if route.contains("/bulk-actions")
-                    || route.contains("/messages")
-                    || route.contains("/session") =>
+                if route.starts_with("GET ")
+                    && ["/bulk-actions", "/messages", "/session", "/conversations"]
+                        .iter()
+                        .any(|part| route.contains(part)) =>
             {
                 usecases::read_log::read_log(&self.functions.read, request).await
             }
@@ -424,6 +433,7 @@ impl Functions {
             create: CreateBulkActions {
                 store: store.clone(),
                 queue: queue_of(sqs, urls, "send-message"),
+                dispatch: queues.clone(),
                 clock: Arc::clone(&clock),
                 ids: Arc::clone(&ids),
             },

@@ -1,11 +1,34 @@
-//! Jobs for the queues, and when they are to be seen.
+//! The jobs with which functions drive each other: made when work is first handed on and again when it was lost.
 
 use std::time::Duration;
 
-use domain::{SendSource, Timestamp};
+use domain::{Channel, SendSource, Timestamp};
+use queue::Queue;
 use store::action::Action;
 use store::parcel::Parcel;
 use wire::queue::{DispatchJob, SendMessageJob};
+
+/// The dispatch queues.
+#[derive(Debug, Clone)]
+pub struct DispatchQueues {
+    /// Of `dispatch-whatsapp`.
+    pub whatsapp: Queue<DispatchJob>,
+    /// Of `dispatch-sms`.
+    pub sms: Queue<DispatchJob>,
+    /// Of `dispatch-email`.
+    pub email: Queue<DispatchJob>,
+}
+
+impl DispatchQueues {
+    /// The queue of `channel`.
+    pub fn of(&self, channel: Channel) -> &Queue<DispatchJob> {
+        match channel {
+            Channel::WhatsApp => &self.whatsapp,
+            Channel::Sms => &self.sms,
+            Channel::Email => &self.email,
+        }
+    }
+}
 
 /// How long before a scheduled action is to start its job is put on the queue, with a delay. Longer than two ticks of reconcile.
 pub(crate) const HANDED_OUT_BEFORE: Duration = Duration::from_mins(2);

@@ -6,7 +6,7 @@ pub mod cursor;
 pub mod dispatch;
 mod error;
 mod estimate;
-mod jobs;
+pub mod jobs;
 mod layout;
 pub mod manage_directory;
 mod notes;

@@ -12,9 +12,8 @@ use store::action::{Action, FAN_OUT_PATIENCE, Saved};
 use store::parcel::Parcel;
 use wire::queue::{DispatchJob, SendMessageJob};
 
-use crate::jobs::HANDED_OUT_BEFORE;
+use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
 use crate::recount::recount;
-use crate::send_message::DispatchQueues;
 use crate::{Error, jobs};
 
 /// Due actions that are read of each shard of the work index: more wait for the next tick.

@@ -23,6 +23,7 @@ use store::row::Row;
 use store::targets::Target;
 use wire::queue::{DispatchJob, SendMessageJob};
 
+use crate::jobs::DispatchQueues;
 use crate::planner::Planner;
 use crate::{Error, jobs, layout};
 
@@ -33,28 +34,6 @@ pub(crate) const FIRST_LOOK: Duration = Duration::from_secs(30);
 const TRIES: u32 = 10;
 /// Why an action fails whose time came when its messages had stopped being useful.
 pub const SCHEDULE_MISSED: &str = "schedule_missed";
-
-/// The dispatch queues.
-#[derive(Debug, Clone)]
-pub struct DispatchQueues {
-    /// Of `dispatch-whatsapp`.
-    pub whatsapp: Queue<DispatchJob>,
-    /// Of `dispatch-sms`.
-    pub sms: Queue<DispatchJob>,
-    /// Of `dispatch-email`.
-    pub email: Queue<DispatchJob>,
-}
-
-impl DispatchQueues {
-    /// The queue of `channel`.
-    pub fn of(&self, channel: Channel) -> &Queue<DispatchJob> {
-        match channel {
-            Channel::WhatsApp => &self.whatsapp,
-            Channel::Sms => &self.sms,
-            Channel::Email => &self.email,
-        }
-    }
-}
 
 /// What `send-message` needs.
 pub struct SendMessage {

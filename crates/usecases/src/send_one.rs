@@ -20,7 +20,8 @@ use store::row::{Origin, Row};
 use ulid::Ulid;
 use wire::api::message::MessageView;
 
-use crate::send_message::{DispatchQueues, FIRST_LOOK, chunk_of, planned_row};
+use crate::jobs::DispatchQueues;
+use crate::send_message::{FIRST_LOOK, chunk_of, planned_row};
 use crate::{Error, jobs, read_log};
 
 /// What is needed to send one message.

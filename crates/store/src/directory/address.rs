@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::opt_out::{AddressHash, OptOuts};
 use domain::{MemberId, OrgId};
 
-use super::read::{Consistency, corrupt, key};
-use crate::item::{Item, Reader, Writer, json, n, s};
+use super::read::Consistency;
+use crate::item::{Item, Reader, Writer, json, key, n, s};
 use crate::transaction::{Table, Write};
 use crate::{Result, Store, keys};
 
@@ -26,7 +26,7 @@ pub struct AddressRecord {
 
 impl AddressRecord {
     pub(super) fn key(org: &OrgId, hash: &AddressHash) -> Item {
-        key(&keys::address(org, hash.as_str()), keys::ADDRESS)
+        key(keys::address(org, hash.as_str()), s(keys::ADDRESS))
     }
 
     /// The write that makes this the record, if it still has the version `seen`. An address that nobody has and that has
@@ -55,7 +55,7 @@ impl AddressRecord {
             Some(_) => None,
         };
         Ok(Self {
-            members: members.ok_or_else(|| corrupt(item, "members"))?,
+            members: members.ok_or_else(|| read.corrupt("members"))?,
             opt_outs: read.json("opt_outs")?,
             version: read.number("version")?,
             copying: read.number_opt("copying")?,
@@ -82,8 +82,8 @@ impl Store {
     ) -> Result<HashMap<AddressHash, AddressRecord>> {
         let by_pk: HashMap<String, AddressHash> =
             hashes.into_iter().map(|hash| (keys::address(org, hash.as_str()), hash.clone())).collect();
-        let asked = by_pk.keys().map(|pk| (pk.clone(), keys::ADDRESS.to_owned())).collect();
-        let items = self.directory_items(asked, consistency).await?;
+        let asked: Vec<Item> = by_pk.keys().map(|pk| key(pk, s(keys::ADDRESS))).collect();
+        let items = self.directory_items(&asked, consistency).await?;
         items
             .iter()
             .map(|item| {

@@ -5,7 +5,7 @@ use domain::{Channel, OrgId, Timestamp};
 
 use super::Put;
 use crate::conditional::conditional;
-use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::item::{Item, Reader, Writer, json, key, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
 /// How often a change is decided anew because others wrote in between.
@@ -134,7 +134,7 @@ impl Store {
         self.client
             .update_item()
             .table_name(&self.tables.directory)
-            .set_key(Some(super::read::key(&keys::org(org), &keys::channel(channel))))
+            .set_key(Some(key(keys::org(org), s(keys::channel(channel)))))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", s(status.as_str()))
             .expression_attribute_values(":at", time(at))

@@ -19,7 +19,7 @@ use wire::api::problem::Problem;
 use wire::queue::SendMessageJob;
 
 use crate::Refused;
-use crate::send_message::DispatchQueues;
+use crate::jobs::DispatchQueues;
 use crate::send_one::SendOne;
 
 /// What `create-bulk-action` needs.
