@@ -80,15 +80,6 @@ impl Planner {
         plan(setting, judged)
     }
 
-    /// The country that phones in national form are read by.
-    pub(crate) fn country(&self) -> &str {
-        &self.org_country
-    }
-
-    /// The organisation's name.
-    pub(crate) fn org_name(&self) -> &str {
-        &self.org_name
-    }
 
     /// What is said on `channel`.
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
