@@ -152,7 +152,11 @@ impl World {
 
     /// Calls the API as somebody who may do everything.
     pub async fn call(&self, route: &str, path: &[(&str, &str)], body: Value) -> Reply {
-        let request = Request {
+        self.request(&Self::as_somebody(route, path, &body)).await
+    }
+
+    fn as_somebody(route: &str, path: &[(&str, &str)], body: &Value) -> Request {
+        Request {
             route: route.to_owned(),
             path: path.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
@@ -163,7 +167,20 @@ impl World {
                 permissions: Caller::parse_permissions(ALL),
             }),
             ..Request::default()
-        };
+        }
+    }
+
+    /// Calls the API with a caller's `Idempotency-Key`.
+    pub async fn call_once(&self, key: &str, route: &str, path: &[(&str, &str)], body: Value) -> Reply {
+        let mut request = Self::as_somebody(route, path, &body);
+        request.headers.insert("idempotency-key".to_owned(), key.to_owned());
+        self.request(&request).await
+    }
+
+    /// Calls the API with a query string.
+    pub async fn request_query(&self, route: &str, query: &str) -> Reply {
+        let mut request = Self::as_somebody(route, &[], &Value::Null);
+        query.clone_into(&mut request.raw_query);
         self.request(&request).await
     }
 

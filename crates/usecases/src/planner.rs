@@ -80,7 +80,6 @@ impl Planner {
         plan(setting, judged)
     }
 
-
     /// What is said on `channel`.
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.body.channel() == channel)
