@@ -137,7 +137,7 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     let offers = content
         .messages
         .iter()
-        .map(|message| Offer::new(message.body.clone(), configured.contains(&message.body.channel())))
+        .map(|message| Offer::new(&message.body, configured.contains(&message.body.channel())))
         .collect::<Result<Vec<_>, _>>()?;
     let shared = Block {
         action,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channels::{Outcome, Outgoing, Sender};
-use domain::content::{RenderError, Rendered};
+use domain::content::Rendered;
 use domain::variables::Variable;
 use domain::{FailureCode, MessageId, Reason, SkipCode, Timestamp};
 use futures_util::future::join_all;
@@ -170,10 +170,10 @@ fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
     let unsubscribe_url = hash.as_ref().and_then(|hash| deps.connect.unsubscribe_url(org, hash));
     let mut values: BTreeMap<Variable, String> = row.values.clone();
     values.extend(unsubscribe_url.clone().map(|url| (Variable::UnsubscribeUrl, url)));
-    let rendered = work.content.body.render(&values).map_err(|error| match error {
-        RenderError::Missing(_) => Reason::Failed(FailureCode::MissingVariable),
-        RenderError::Body(_) => Reason::Failed(FailureCode::InternalError),
-    });
+    let rendered = match &work.message {
+        Ok(message) => message.render(&values).map_err(|_| Reason::Failed(FailureCode::MissingVariable)),
+        Err(_) => Err(Reason::Failed(FailureCode::InternalError)),
+    };
     Letter { row, hash, rendered, unsubscribe_url }
 }
 

@@ -7,7 +7,6 @@ use domain::{BulkActionId, MemberId, MessageId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::action::Action;
 use store::action_list::{ActionPosition, ActionSpan};
-use store::content::FrozenContent;
 use store::row::{Row, TimelineSpan};
 use wire::api::http::{Reply, Request};
 use wire::api::list::List;
@@ -19,7 +18,7 @@ use super::cursors::Cursors;
 use super::filters::{Direction, Filters, PARAMETERS};
 use super::history::history;
 use super::page::{MAX_EXAMINED, Page};
-use super::shown::{Shown, show};
+use super::shown::{Messages, Shown, show};
 use super::walk::{Position, Sink, Walked, places, walk};
 use super::window::{LOOKED_AT, window};
 use crate::query::Query;
@@ -39,9 +38,10 @@ pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> R
     let id: MessageId = request.param("id").parse().map_err(|_| not_found())?;
     let row = deps.store.row(org, id).await?.ok_or_else(not_found)?;
     let content = deps.store.content(org, BulkActionId::new(id.send)).await?;
+    let said = content.as_ref().map(Messages::of);
     let shown = show(&deps.store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
     let history = history(&shown);
-    Ok(Reply::json(200, &MessageWithHistory { message: shown.view(content.as_ref()), history }))
+    Ok(Reply::json(200, &MessageWithHistory { message: shown.view(said.as_ref()), history }))
 }
 
 /// Where a page ended.
@@ -81,7 +81,7 @@ struct Log<'a> {
     org: &'a OrgId,
     filters: &'a Filters,
     page: Page<MessageView>,
-    contents: HashMap<BulkActionId, FrozenContent>,
+    contents: HashMap<BulkActionId, Messages>,
 }
 
 impl Log<'_> {
@@ -190,7 +190,8 @@ impl Log<'_> {
         let missing: Vec<BulkActionId> =
             wanted.into_iter().filter(|id| !self.contents.contains_key(id)).collect();
         if !missing.is_empty() {
-            self.contents.extend(self.deps.store.contents(self.org, &missing).await?);
+            let read = self.deps.store.contents(self.org, &missing).await?;
+            self.contents.extend(read.iter().map(|(id, content)| (*id, Messages::of(content))));
         }
         Ok(())
     }
