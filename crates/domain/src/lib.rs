@@ -18,6 +18,7 @@ pub mod receipt;
 pub mod segments;
 pub mod settings;
 pub mod sources;
+mod spelled;
 pub mod status;
 pub mod time;
 pub mod variables;

@@ -33,9 +33,8 @@ impl Planner {
         let configured: BTreeSet<Channel> =
             store.channels(org).await?.iter().map(|settings| settings.channel).collect();
         let organisation = store.organisation(org).await?;
-        let offer = |message: &Content| {
-            Offer::new(message.body.clone(), configured.contains(&message.body.channel()))
-        };
+        let offer =
+            |message: &Content| Offer::new(&message.body, configured.contains(&message.body.channel()));
         Ok(Self {
             offers: messages.iter().map(offer).collect::<Result<_, _>>()?,
             routing,
@@ -46,7 +45,7 @@ impl Planner {
 
     /// The channels, in order of preference.
     pub(crate) fn channels(&self) -> Vec<Channel> {
-        self.offers.iter().map(|offer| offer.body.channel()).collect()
+        self.offers.iter().map(|offer| offer.message.channel()).collect()
     }
 
     /// Reads the members among `targets`.
@@ -82,6 +81,6 @@ impl Planner {
 
     /// What is said on `channel`.
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
-        self.offers.iter().find(|offer| offer.body.channel() == channel)
+        self.offers.iter().find(|offer| offer.message.channel() == channel)
     }
 }

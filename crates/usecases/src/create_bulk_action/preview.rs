@@ -145,7 +145,7 @@ impl<'a> Tally<'a> {
         let mut values = planned.values;
         values.insert(Variable::UnsubscribeUrl, LINK.to_owned());
         // Gate 1 has written it once with these values.
-        let Some(rendered) = self.planner.offer(channel).and_then(|offer| offer.body.render(&values).ok())
+        let Some(rendered) = self.planner.offer(channel).and_then(|offer| offer.message.render(&values).ok())
         else {
             return;
         };

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channels::Sender;
-use domain::content::Content;
+use domain::content::Prepared;
+use domain::variables::VariableError;
 use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp};
 use queue::Queue;
 use store::Store;
@@ -53,7 +54,8 @@ pub struct Dispatch<C> {
 /// A claimed parcel being worked on.
 struct Work<'a> {
     action: &'a Action,
-    content: &'a Content,
+    /// What its messages say. That it does not parse, its acceptance should have found.
+    message: Result<Prepared, VariableError>,
     parcel: &'a mut Parcel,
     holder: String,
 }
@@ -101,7 +103,8 @@ pub async fn dispatch<C: Connect>(
     let action = deps.store.action(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the action"))?;
     let content = deps.store.content(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the content"))?;
     let content = content.message(channel).ok_or(Error::Missing("the channel's content"))?;
-    let mut work = Work { action: &action, content, parcel: &mut parcel, holder };
+    let message = content.body.prepare();
+    let mut work = Work { action: &action, message, parcel: &mut parcel, holder };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.channel == channel).collect();

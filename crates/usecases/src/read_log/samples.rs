@@ -11,6 +11,8 @@ use store::content::FrozenContent;
 use store::row::Row;
 use ulid::Ulid;
 
+use super::shown::Messages;
+
 /// A delegated action.
 pub(super) fn action() -> Action {
     let at = Timestamp::from_secs(0);
@@ -37,20 +39,20 @@ pub(super) fn row() -> Row {
     }
 }
 
-fn content(body: Body) -> FrozenContent {
-    FrozenContent {
+fn messages(body: Body) -> Messages {
+    Messages::of(&FrozenContent {
         messages: vec![Content { template_id: None, renderer: RENDERER_VERSION, body }],
         receipt_window_s: BTreeMap::new(),
         as_given: serde_json::json!([]),
-    }
+    })
 }
 
 /// Content of one SMS.
-pub(super) fn sms(text: &str) -> FrozenContent {
-    content(Body::Sms { text: text.into() })
+pub(super) fn sms(text: &str) -> Messages {
+    messages(Body::Sms { text: text.into() })
 }
 
 /// Content of one mail.
-pub(super) fn email(text: &str) -> FrozenContent {
-    content(Body::Email { subject: "Hello".into(), text: text.into(), html: None })
+pub(super) fn email(text: &str) -> Messages {
+    messages(Body::Email { subject: "Hello".into(), text: text.into(), html: None })
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::content::{Content, Prepared};
 use domain::variables::Variable;
 use domain::{BulkActionId, Channel, MessageStatus, OrgId, SendSource, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -103,13 +104,25 @@ fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
 
 /// A message that has just been accepted.
 pub(crate) fn fresh_view(row: Row, content: &FrozenContent) -> MessageView {
-    Shown { status: row.status, row, called_at: None }.view(Some(content))
+    Shown { status: row.status, row, called_at: None }.view(Some(&Messages::of(content)))
+}
+
+/// What an action says, ready to be written for each of its recipients.
+#[derive(Debug)]
+pub(super) struct Messages(BTreeMap<Channel, Prepared>);
+
+impl Messages {
+    /// A message that does not parse is left out: it was never written to anybody.
+    pub(super) fn of(content: &FrozenContent) -> Self {
+        let prepared = |message: &Content| Some((message.body.channel(), message.body.prepare().ok()?));
+        Self(content.messages.iter().filter_map(prepared).collect())
+    }
 }
 
 impl Shown {
-    /// The message as the API shows it. `content` is that of its action.
-    pub(super) fn view(self, content: Option<&FrozenContent>) -> MessageView {
-        let text = content.and_then(|content| text(content, &self.row));
+    /// The message as the API shows it. `said` is what its action says.
+    pub(super) fn view(self, said: Option<&Messages>) -> MessageView {
+        let text = said.and_then(|said| text(said, &self.row));
         let Self { row, status, .. } = self;
         let ended_for = row.ended_for();
         let (direction, source, bulk_action_id, inbound) = match row.origin {
@@ -153,7 +166,7 @@ impl Shown {
 }
 
 /// What the recipient reads, or will read. `None` if the message ended before anything was written to them.
-fn text(content: &FrozenContent, row: &Row) -> Option<String> {
+fn text(said: &Messages, row: &Row) -> Option<String> {
     let called = row.attempts > 0 || row.tried_at.is_some() || row.sent_at.is_some();
     let never_written = row.ended_for().is_some() && !called;
     if never_written || row.erased {
@@ -162,7 +175,7 @@ fn text(content: &FrozenContent, row: &Row) -> Option<String> {
     let mut values: BTreeMap<Variable, String> = row.values.clone();
     values.insert(Variable::UnsubscribeUrl, HIDDEN_LINK.to_owned());
     // It was written once with these values, so it can be written again.
-    let rendered = content.message(row.channel)?.body.render(&values).ok()?;
+    let rendered = said.0.get(&row.channel)?.render(&values).ok()?;
     Some(rendered.text().to_owned())
 }
 
