@@ -40,11 +40,19 @@ pub struct CreateBulkActions {
     pub ids: Arc<dyn Ids>,
 }
 
-/// `POST /bulk-actions`. Answers 202 with the action.
+/// Answers a request by its route.
 pub async fn create_bulk_action(deps: &CreateBulkActions, request: &Request) -> Reply {
-    crate::reply(create(deps, request).await)
+    crate::reply(answer(deps, request).await)
 }
 
+async fn answer(deps: &CreateBulkActions, request: &Request) -> Result<Reply, Refused> {
+    match request.route.as_str() {
+        "POST /bulk-actions" => create(deps, request).await,
+        _ => Err(Problem::not_found("route").into()),
+    }
+}
+
+/// `POST /bulk-actions`. Answers 202 with the action.
 async fn create(deps: &CreateBulkActions, request: &Request) -> Result<Reply, Refused> {
     let caller = crate::caller(request)?;
     crate::permit(caller.require_all(&[Permission::MembersEdit, Permission::MessagingSend]))?;
