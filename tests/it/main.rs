@@ -4,6 +4,7 @@
 mod bad_input;
 mod layers;
 mod life_of_a_send;
+mod openapi;
 mod opt_outs;
 mod outcomes;
 mod queue_bodies;
