@@ -7,6 +7,7 @@ mod household;
 mod idempotency;
 mod layers;
 mod life_of_a_send;
+mod openapi;
 mod opt_outs;
 mod outcomes;
 mod preview;

@@ -1,6 +1,7 @@
 //! A world to test in: the real store and queues on the embedded engine, the real use cases, a clock that is moved by hand, and providers
 //! that do as they are told and keep a ledger of what they accepted.
 
+pub mod conformance;
 mod provider;
 mod sources;
 mod world;

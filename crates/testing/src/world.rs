@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use channels::ses::CertificateCache;
 use domain::permission::Caller;
 use domain::receipt::{Receipt, Report};
 use domain::{BulkActionId, Channel, Clock, Ids, OrgId, Timestamp};
@@ -22,16 +23,18 @@ use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
 use usecases::jobs::DispatchQueues;
-use usecases::manage_directory::Directory;
-use usecases::read_log::ReadLog;
+use usecases::manage_directory::{self, Directory};
+use usecases::read_log::{ReadLog, read_log};
+use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
 use usecases::send_message::{SendMessage, send_message};
+use usecases::unsubscribe::{Unsubscribe, unsubscribe};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
 use crate::provider::{FakeChannel, Provider, Seen};
-use crate::{CountingIds, TestClock};
+use crate::{CountingIds, TestClock, conformance};
 
 /// Everybody's permissions.
 const ALL: &str = "members.view members.edit messaging.send messaging.view messaging.manage";
@@ -70,6 +73,8 @@ struct Functions {
     reconcile: Reconcile,
     directory: Directory,
     read: ReadLog,
+    webhooks: ReceiveWebhook,
+    unsubscribe: Unsubscribe,
 }
 
 struct NoSecrets;
@@ -184,26 +189,31 @@ impl World {
         self.request(&request).await
     }
 
-    /// Calls the API with any request.
+    /// Calls the API with any request, and holds the answer to `infra/openapi.yaml`.
+    ///
+    /// # Panics
+    /// If the answer is not described there.
     pub async fn request(&self, request: &Request) -> Reply {
-        match request.route.as_str() {
-            "POST /bulk-actions"
-            | "POST /bulk-actions/preview"
-            | "POST /bulk-actions/{id}/cancel"
-            | "POST /bulk-actions/{id}/retry"
-            | "POST /messages"
-            | "POST /conversations/{id}/messages" => {
-                create_bulk_action(&self.functions.create, request).await
-            }
-            route
-                if route.starts_with("GET ")
-                    && ["/bulk-actions", "/messages", "/session", "/conversations"]
-                        .iter()
-                        .any(|part| route.contains(part)) =>
-            {
-                usecases::read_log::read_log(&self.functions.read, request).await
-            }
-            _ => usecases::manage_directory::handle(&self.functions.directory, request).await,
+        let reply = self.answer(request).await;
+        if let Err(violation) = conformance::contract().check(&request.route, &reply) {
+            panic!("{violation}");
+        }
+        reply
+    }
+
+    /// What the function that `infra/openapi.yaml` names for the route answers, held to nothing.
+    ///
+    /// # Panics
+    /// If the world has no such function.
+    pub async fn answer(&self, request: &Request) -> Reply {
+        let functions = &self.functions;
+        match conformance::contract().function_of(&request.route) {
+            Some("create-bulk-action") => create_bulk_action(&functions.create, request).await,
+            Some("read-log") => read_log(&functions.read, request).await,
+            Some("manage-directory") => manage_directory::handle(&functions.directory, request).await,
+            Some("receive-webhook") => receive_webhook(&functions.webhooks, request).await,
+            Some("unsubscribe") => unsubscribe(&functions.unsubscribe, request).await,
+            other => panic!("{}: the world has no function {other:?}", request.route),
         }
     }
 
@@ -475,9 +485,30 @@ impl Functions {
                 clock: Arc::clone(&clock),
             },
             directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
-            read: ReadLog { store: store.clone(), clock },
+            read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
+            webhooks: ReceiveWebhook {
+                store: store.clone(),
+                queue: queue_of(sqs, urls, "apply-receipt"),
+                secrets: Arc::new(NoSecrets),
+                clock: Arc::clone(&clock),
+                certificates: CertificateCache::new(no_http(), None),
+                known: Known::default(),
+                public_base_url: "https://tidings.test".into(),
+                sns_topic_arn: "arn:aws:sns:us-east-1:123456789012:tidings-test-ses-events".into(),
+            },
+            unsubscribe: Unsubscribe {
+                tokens: UnsubscribeTokens::new(store.keys().clone()),
+                store: store.clone(),
+                clock,
+            },
         }
     }
+}
+
+/// One client for all worlds: none of them fetches a certificate, and each client would read the machine's own ones.
+fn no_http() -> reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| channels::http_client().expect("an HTTP client can be made")).clone()
 }
 
 fn dispatcher<const CHANNEL: usize>(
