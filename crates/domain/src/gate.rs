@@ -121,11 +121,8 @@ fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned 
         Err(code) => return refuse(code.into()),
     };
     let values = values_of(setting, offer, Some(member));
-    let refused = if target.opted_out.contains(&channel) {
-        Some(opted_out())
-    } else {
-        unwritable(offer, &values)
-    };
+    let refused =
+        if target.opted_out.contains(&channel) { Some(opted_out()) } else { unwritable(offer, &values) };
     Planned { channel, address: Some(address), values, refused }
 }
 
@@ -245,8 +242,7 @@ mod tests {
 
     #[test]
     fn who_is_written_to_in_a_conversation_need_not_be_a_member() {
-        let setting =
-            Setting { offers: &[], routing: Routing::All, org_name: "St Mark", org_country: "GB" };
+        let setting = Setting { offers: &[], routing: Routing::All, org_name: "St Mark", org_country: "GB" };
         let address = Address::stored("+64215550100".into());
         let to = |text: &str, member: Option<&Member>, opted_out| {
             let offer = Offer::new(Body::Sms { text: text.into() }, true).unwrap();

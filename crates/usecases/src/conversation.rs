@@ -1,8 +1,8 @@
 //! Conversations as several functions see them.
 
 use domain::ConversationId;
-use domain::gate::{Correspondent, Planned};
 use domain::OrgId;
+use domain::gate::{Correspondent, Planned};
 use store::Store;
 use store::conversation::{Conversation, OtherSide};
 use store::directory::Scope;

@@ -90,7 +90,8 @@ impl Trail<'_> {
         if self.quoted.is_some() && row.provider_message_id.as_deref() == self.quoted {
             found.quoted = Some(row.clone());
         }
-        let there = row.address.as_ref().is_some_and(|to| self.store.address_hash(self.org, to) == *self.address);
+        let there =
+            row.address.as_ref().is_some_and(|to| self.store.address_hash(self.org, to) == *self.address);
         if there && let Some(at) = handed_over(&shown) {
             found.add_latest(at, shown.row);
         }

@@ -47,7 +47,8 @@ impl Store {
 /// comes next in it may lie before.
 fn merged(parts: Vec<Part>, limit: usize) -> Part {
     let sort_key = |(at, id): &Place| (*at, id.to_string());
-    let known_to = parts.iter().filter(|(_, more)| *more).filter_map(|(places, _)| places.last().map(sort_key)).max();
+    let known_to =
+        parts.iter().filter(|(_, more)| *more).filter_map(|(places, _)| places.last().map(sort_key)).max();
     let mut more = parts.iter().any(|(_, more)| *more);
     let mut places: Vec<Place> = parts.into_iter().flat_map(|(places, _)| places).collect();
     places.sort_by_cached_key(|place| Reverse(sort_key(place)));

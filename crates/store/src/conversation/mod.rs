@@ -131,13 +131,18 @@ impl Touch {
 
     /// The write that keeps it, if there is such a conversation.
     pub(crate) fn write(&self, org: &OrgId) -> Write {
-        let sets = if self.preview.is_some() { "SET #active = :active, #preview = :preview" } else { "SET #active = :active" };
-        let write = Write::update(Table::Directory, item::key_of(org, &self.id), format!("{sets} ADD #version :one"))
-            .when("attribute_exists(pk)")
-            .name("#active", "active")
-            .name("#version", "version")
-            .value(":active", s(item::active(self.at, &self.id)))
-            .value(":one", n(1));
+        let sets = if self.preview.is_some() {
+            "SET #active = :active, #preview = :preview"
+        } else {
+            "SET #active = :active"
+        };
+        let write =
+            Write::update(Table::Directory, item::key_of(org, &self.id), format!("{sets} ADD #version :one"))
+                .when("attribute_exists(pk)")
+                .name("#active", "active")
+                .name("#version", "version")
+                .value(":active", s(item::active(self.at, &self.id)))
+                .value(":one", n(1));
         match &self.preview {
             Some(preview) => write.name("#preview", "preview").value(":preview", s(preview)),
             None => write,
@@ -168,16 +173,13 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or others write without end; repeating is safe.
     pub async fn mark_read(&self, org: &OrgId, id: &ConversationId) -> Result<bool> {
-        let write = Write::update(
-            Table::Directory,
-            item::key_of(org, id),
-            "SET #unread = :none ADD #version :one",
-        )
-        .when("attribute_exists(pk)")
-        .name("#unread", "unread")
-        .name("#version", "version")
-        .value(":none", n(0))
-        .value(":one", n(1));
+        let write =
+            Write::update(Table::Directory, item::key_of(org, id), "SET #unread = :none ADD #version :one")
+                .when("attribute_exists(pk)")
+                .name("#unread", "unread")
+                .name("#version", "version")
+                .value(":none", n(0))
+                .value(":one", n(1));
         for attempt in 0..TRIES {
             match self.commit(vec![write.clone()]).await? {
                 Committed::Yes => return Ok(true),

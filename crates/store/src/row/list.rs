@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{ConversationId, FailureCode, MemberId, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
+use domain::{
+    ConversationId, FailureCode, MemberId, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp,
+};
 use ulid::Ulid;
 
 use super::Row;

@@ -20,8 +20,8 @@ use serde_json::Value;
 
 pub use change::{Change, Changed};
 pub(crate) use item::to_item;
-pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
 pub use list::TimelineSpan;
+pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
 pub use reaction::Reaction;
 
 /// A message.

@@ -88,7 +88,9 @@ impl Reaction {
         }
         if !self.events.is_empty() {
             let events = self.events.iter().map(json).collect();
-            write = write.value(":none", AttributeValue::L(Vec::new())).value(":events", AttributeValue::L(events));
+            write = write
+                .value(":none", AttributeValue::L(Vec::new()))
+                .value(":events", AttributeValue::L(events));
         }
         write
     }

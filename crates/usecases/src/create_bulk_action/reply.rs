@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::Routing;
+use domain::Timestamp;
 use domain::content::{Body as ContentBody, Content};
 use domain::permission::Caller;
-use domain::Timestamp;
 use store::conversation::Conversation;
 use wire::api::content::MessageRequest;
 use wire::api::fields::Body;
@@ -74,6 +74,7 @@ fn check_window(conversation: &Conversation, content: &Content, now: Timestamp) 
     }
     let message = "on WhatsApp free text can be sent only within 24 hours after the member wrote; send an approved template instead";
     let errors = vec![FieldError::new("body", "outside_reply_window", message)];
-    let problem = Problem::new(422, "outside_reply_window", "Outside the reply window", format!("body: {message}"));
+    let problem =
+        Problem::new(422, "outside_reply_window", "Outside the reply window", format!("body: {message}"));
     Err(Problem { errors, ..problem })
 }

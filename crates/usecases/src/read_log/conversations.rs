@@ -36,7 +36,8 @@ pub(super) async fn list(deps: &ReadLog, caller: &Caller, request: &Request) -> 
     let org = &caller.org_id;
     let query = Query::parse(request, &["channel", "unmatched", "limit", "cursor"])?;
     let channel: Option<Channel> = query.parsed("channel")?;
-    let unmatched = query.choice("unmatched", &[true, false], |choice| if choice { "true" } else { "false" })?;
+    let unmatched =
+        query.choice("unmatched", &[true, false], |choice| if choice { "true" } else { "false" })?;
     let cursors = Cursors::new(deps, org, "conversations", &query);
     let mut after: Option<Activity> = cursors.open()?;
     let mut page: Page<ConversationView> = Page::new(query.limit(MAX_LIMIT)?, MAX_EXAMINED);
@@ -113,9 +114,11 @@ async fn fill(
         if page.is_full() {
             return Ok(last);
         }
-        let sends: BTreeSet<BulkActionId> = some.iter().map(|shown| BulkActionId::new(shown.row.id.send)).collect();
+        let sends: BTreeSet<BulkActionId> =
+            some.iter().map(|shown| BulkActionId::new(shown.row.id.send)).collect();
         let sends: Vec<BulkActionId> = sends.into_iter().collect();
-        let contents: HashMap<BulkActionId, FrozenContent> = deps.store.contents(&caller.org_id, &sends).await?;
+        let contents: HashMap<BulkActionId, FrozenContent> =
+            deps.store.contents(&caller.org_id, &sends).await?;
         for shown in some {
             if page.is_full() {
                 return Ok(last);
