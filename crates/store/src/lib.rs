@@ -10,6 +10,7 @@ mod batch_get;
 pub mod chunk;
 mod conditional;
 pub mod content;
+pub mod conversation;
 pub mod cover;
 pub mod directory;
 mod error;

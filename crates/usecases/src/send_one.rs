@@ -14,6 +14,7 @@ use store::Store;
 use store::accept::{Acceptance, Accepted, With};
 use store::action::{Action, Move};
 use store::content::FrozenContent;
+use store::conversation::Touch;
 use store::idempotency::IdempotencyKey;
 use store::parcel::Parcel;
 use store::row::{Origin, Row};
@@ -80,7 +81,7 @@ pub(crate) async fn send_one(
     let queued = Row {
         origin: Origin::Single,
         member_id: letter.member_id.clone(),
-        conversation: letter.conversation,
+        conversation: letter.conversation.clone(),
         ..Row::to_nobody(org.clone(), message_id, channel, now)
     };
     let row = planned_row(queued, letter.planned);
@@ -93,7 +94,9 @@ pub(crate) async fn send_one(
     let waits = row.status == MessageStatus::Queued;
     let parcel = waits.then(|| Parcel::fresh(0, channel, letter.gate1_at, now));
     let action = action(Action::accepted(org.clone(), action_id, &letter.by, now), &row, now);
-    let with = With::Single { row: &row, chunk: &chunk, parcel: parcel.as_ref() };
+    let view = read_log::fresh_view(row.clone(), &content);
+    let touch = letter.conversation.map(|id| Touch::new(id, now, view.text.as_deref()));
+    let with = With::Single { row: &row, chunk: &chunk, parcel: parcel.as_ref(), touch: touch.as_ref() };
     let acceptance = Acceptance { action: &action, content: &content, key: letter.key.as_ref(), with };
     if deps.store.accept(acceptance).await? == Accepted::Stale {
         return Ok(Sent::Stale);
@@ -104,7 +107,7 @@ pub(crate) async fn send_one(
     {
         tracing::error!(message_id = %message_id, error = %telemetry::chain(&error), "a message waits for reconcile to send it");
     }
-    Ok(Sent::Accepted(read_log::fresh_view(row, &content)))
+    Ok(Sent::Accepted(view))
 }
 
 /// The action of a single message: its rows are written as soon as it is there.

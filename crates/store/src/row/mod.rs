@@ -4,6 +4,7 @@ mod change;
 mod item;
 mod list;
 mod query;
+mod reaction;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ use serde_json::Value;
 pub use change::{Change, Changed};
 pub(crate) use item::to_item;
 pub use list::TimelineSpan;
+pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
+pub use reaction::Reaction;
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]

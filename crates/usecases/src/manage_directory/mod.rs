@@ -1,5 +1,6 @@
 //! `manage-directory`: the organisation, its channels, templates and members, and the members' opt-outs.
 
+mod conversations;
 mod csv_rows;
 mod import;
 mod members;
@@ -34,6 +35,7 @@ const READ_SETTINGS: [Permission; 4] = [
     Permission::TemplateOverride,
 ];
 const WRITE_SETTINGS: [Permission; 1] = [Permission::MessagingManage];
+const CORRESPOND: [Permission; 1] = [Permission::MessagingSend];
 const READ_MEMBERS: [Permission; 3] =
     [Permission::MembersView, Permission::MembersEdit, Permission::MessagingSend];
 const WRITE_MEMBERS: [Permission; 1] = [Permission::MembersEdit];
@@ -67,6 +69,8 @@ async fn answer(deps: &Directory, request: &Request) -> Result<Reply, Refused> {
         "DELETE /members/{id}/opt-outs/{channel}" => {
             opt_outs::delete(deps, may(&WRITE_MEMBERS)?, request).await
         }
+        "POST /conversations/{id}/read" => conversations::read(deps, may(&CORRESPOND)?, request).await,
+        "POST /conversations/{id}/assign" => conversations::assign(deps, may(&CORRESPOND)?, request).await,
         other => {
             tracing::error!(route = other, org_id = %org, "a route came here that is not ours");
             Err(Problem::not_found("route").into())

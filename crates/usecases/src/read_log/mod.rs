@@ -5,6 +5,7 @@
 
 mod accept;
 mod actions;
+mod conversations;
 mod csv_file;
 mod cursors;
 mod failed;
@@ -33,7 +34,7 @@ use crate::query::Query;
 
 pub(crate) use actions::find;
 pub(crate) use messages::message;
-pub(crate) use shown::fresh_view;
+pub(crate) use shown::{Shown, fresh_view, show};
 
 /// What `read-log` needs.
 pub struct ReadLog {
@@ -56,6 +57,9 @@ async fn answer(deps: &ReadLog, request: &Request) -> Result<Reply, Refused> {
         "GET /bulk-actions/{id}/failed-items" => failed::list(deps, reader(request)?, request).await,
         "GET /messages" => messages::list(deps, reader(request)?, request).await,
         "GET /messages/{id}" => messages::one(deps, reader(request)?, request).await,
+        "GET /conversations" => conversations::list(deps, reader(request)?, request).await,
+        "GET /conversations/{id}" => conversations::one(deps, reader(request)?, request).await,
+        "GET /conversations/{id}/messages" => conversations::messages(deps, reader(request)?, request).await,
         _ => Err(Problem::not_found("route").into()),
     }
 }

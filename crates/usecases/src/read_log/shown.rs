@@ -21,11 +21,11 @@ const HIDDEN_LINK: &str = "[unsubscribe link]";
 
 /// A row with the status that it is shown with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) row: Row,
-    pub(super) status: MessageStatus,
+pub(crate) struct Shown {
+    pub(crate) row: Row,
+    pub(crate) status: MessageStatus,
     /// When its group's calls began, as long as nothing else is known of its own.
-    pub(super) called_at: Option<Timestamp>,
+    pub(crate) called_at: Option<Timestamp>,
 }
 
 /// What a parcel says of a row that was read as `queued`.
@@ -38,7 +38,7 @@ enum Call {
 }
 
 /// The rows as they are shown, in their order.
-pub(super) async fn show(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
+pub(crate) async fn show(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
     let parcels = parcels_of(store, org, &rows).await?;
     let mut all = Vec::with_capacity(rows.len());
     for mut row in rows {
