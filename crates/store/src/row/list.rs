@@ -13,7 +13,15 @@ use crate::batch_get::Wanted;
 use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
-/// Which part of a member's timeline to read.
+/// An index that sorts rows by `created`.
+#[derive(Debug, Clone, Copy)]
+struct Index {
+    name: &'static str,
+    /// The attribute of its partition key.
+    attribute: &'static str,
+}
+
+/// Which part of a member's timeline, or of another list that is sorted like it, to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimelineSpan {
     /// Rows created at or after this time.
@@ -54,6 +62,34 @@ impl Store {
         span: TimelineSpan,
         limit: usize,
     ) -> Result<(Vec<Row>, Option<(Timestamp, MessageId)>)> {
+        let index = Index { name: "by-member", attribute: "member_key" };
+        self.listed(org, index, keys::member_timeline(org, member), span, limit).await
+    }
+
+    /// The first `limit` rows of a part of what an organisation's members wrote and what was sent to them singly, newest first, and behind which
+    /// row there may be more. Bulk rows are found through their chunks. Eventually consistent.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn direct_rows(
+        &self,
+        org: &OrgId,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<(Timestamp, MessageId)>)> {
+        let index = Index { name: "by-org", attribute: "org_key" };
+        self.listed(org, index, org.to_string(), span, limit).await
+    }
+
+    /// The rows of one key of an index.
+    async fn listed(
+        &self,
+        org: &OrgId,
+        index: Index,
+        of: String,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<(Timestamp, MessageId)>)> {
         let (oldest, newest) = span.bounds();
         if newest < oldest {
             return Ok((Vec::new(), None));
@@ -64,9 +100,10 @@ impl Store {
             .client
             .query()
             .table_name(&self.tables.message_logs)
-            .index_name("by-member")
-            .key_condition_expression("member_key = :member AND created BETWEEN :oldest AND :newest")
-            .expression_attribute_values(":member", s(keys::member_timeline(org, member)))
+            .index_name(index.name)
+            .key_condition_expression("#of = :of AND created BETWEEN :oldest AND :newest")
+            .expression_attribute_names("#of", index.attribute)
+            .expression_attribute_values(":of", s(of))
             .expression_attribute_values(":oldest", s(oldest))
             .expression_attribute_values(":newest", s(newest))
             .scan_index_forward(false)

@@ -6,12 +6,14 @@
 
 mod accept;
 mod actions;
+mod cover;
 mod csv_file;
 mod cursors;
 mod failed;
 mod filters;
 mod fresh;
 mod history;
+mod log;
 mod messages;
 mod page;
 #[cfg(test)]
