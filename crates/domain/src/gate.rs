@@ -143,7 +143,7 @@ pub fn plan_to(setting: Setting<'_>, offer: &Offer, to: Correspondent<'_>) -> Pl
         Some(_) if to.opted_out => Some(opted_out()),
         Some(_) => unwritable(offer, &values),
     };
-    Planned { channel: offer.channel(), address: to.address.cloned(), values, refused }
+    Planned { channel: offer.message.channel(), address: to.address.cloned(), values, refused }
 }
 
 fn opted_out() -> Refusal {

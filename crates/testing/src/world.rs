@@ -481,12 +481,14 @@ impl Functions {
             reconcile: Reconcile {
                 store: store.clone(),
                 send_message: queue_of(sqs, urls, "send-message"),
-                dispatch: queues,
+                dispatch: queues.clone(),
                 clock: Arc::clone(&clock),
             },
             directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
             read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
             webhooks: ReceiveWebhook {
+                dispatch: queues,
+                notes: Notes::default(),
                 store: store.clone(),
                 queue: queue_of(sqs, urls, "apply-receipt"),
                 secrets: Arc::new(NoSecrets),
@@ -497,6 +499,7 @@ impl Functions {
                 sns_topic_arn: "arn:aws:sns:us-east-1:123456789012:tidings-test-ses-events".into(),
             },
             unsubscribe: Unsubscribe {
+                notes: Notes::default(),
                 tokens: UnsubscribeTokens::new(store.keys().clone()),
                 store: store.clone(),
                 clock,

@@ -91,4 +91,9 @@ impl Planner {
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.message.channel() == channel)
     }
+
+    /// The country that phones in national form are read by.
+    pub(crate) fn country(&self) -> &str {
+        &self.org_country
+    }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use store::Store;
 use store::accept::{Acceptance, Accepted, With};
 use store::action::{Action, Move};
+use store::chunk::Chunk;
 use store::content::FrozenContent;
 use store::conversation::Touch;
 use store::idempotency::IdempotencyKey;
@@ -22,7 +23,7 @@ use ulid::Ulid;
 use wire::api::message::MessageView;
 
 use crate::jobs::DispatchQueues;
-use crate::send_message::{FIRST_LOOK, chunk_of, planned_row};
+use crate::send_message::{FIRST_LOOK, planned_row};
 use crate::{Error, jobs, read_log};
 
 /// What is needed to send one message.
@@ -90,7 +91,7 @@ pub(crate) async fn send_one(
         receipt_window_s: BTreeMap::from([(channel, letter.receipt_window_s)]),
         as_given: Value::Array(vec![letter.as_given]),
     };
-    let chunk = chunk_of(0, std::slice::from_ref(&row));
+    let chunk = Chunk::of_rows(0, std::slice::from_ref(&row));
     let waits = row.status == MessageStatus::Queued;
     let parcel = waits.then(|| Parcel::fresh(0, channel, letter.gate1_at, now));
     let action = action(Action::accepted(org.clone(), action_id, &letter.by, now), &row, now);

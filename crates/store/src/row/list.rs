@@ -15,7 +15,7 @@ use crate::batch_get::Wanted;
 use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
-/// Which part of a member's timeline to read.
+/// Which part of a member's timeline, or of another list that is sorted like it, to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimelineSpan {
     /// Rows created at or after this time.
@@ -38,6 +38,8 @@ pub(crate) struct Index {
 
 /// Of the rows of a member.
 pub(crate) const BY_MEMBER: Index = Index { name: "by-member", key: "member_key" };
+/// Of single sends, replies and what members wrote.
+pub(crate) const BY_ORG: Index = Index { name: "by-org", key: "org_key" };
 /// Of what was written in a conversation.
 pub(crate) const BY_CONVERSATION: Index = Index { name: "by-conversation", key: "conversation_key" };
 
@@ -72,6 +74,20 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Row>, Option<Place>)> {
         self.rows_of(BY_MEMBER, keys::member_timeline(org, member), org, span, limit).await
+    }
+
+    /// The first `limit` rows of a part of what an organisation's members wrote and what was sent to them singly, newest first, and behind which
+    /// row there may be more. Bulk rows are found through their chunks. Eventually consistent.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn direct_rows(
+        &self,
+        org: &OrgId,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Place>)> {
+        self.rows_of(BY_ORG, org.to_string(), org, span, limit).await
     }
 
     /// The same of what was written in a conversation.

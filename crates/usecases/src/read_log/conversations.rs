@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::permission::Caller;
 use domain::{BulkActionId, Channel, ConversationId, MessageId, Timestamp};
-use store::content::FrozenContent;
 use store::conversation::Activity;
 use wire::api::conversation::ConversationView;
 use wire::api::http::{Reply, Request};
@@ -14,7 +13,7 @@ use wire::api::message::MessageView;
 use super::ReadLog;
 use super::cursors::Cursors;
 use super::page::{MAX_EXAMINED, Page};
-use super::shown::{Shown, show};
+use super::shown::{Messages, Shown, show};
 use crate::query::Query;
 use crate::{Error, Refused, conversation};
 
@@ -117,14 +116,15 @@ async fn fill(
         let sends: BTreeSet<BulkActionId> =
             some.iter().map(|shown| BulkActionId::new(shown.row.id.send)).collect();
         let sends: Vec<BulkActionId> = sends.into_iter().collect();
-        let contents: HashMap<BulkActionId, FrozenContent> =
-            deps.store.contents(&caller.org_id, &sends).await?;
+        let contents = deps.store.contents(&caller.org_id, &sends).await?;
+        let said: HashMap<BulkActionId, Messages> =
+            contents.iter().map(|(id, content)| (*id, Messages::of(content))).collect();
         for shown in some {
             if page.is_full() {
                 return Ok(last);
             }
             last = Some(shown.row.order());
-            page.push(shown.clone().view(contents.get(&BulkActionId::new(shown.row.id.send))));
+            page.push(shown.clone().view(said.get(&BulkActionId::new(shown.row.id.send))));
         }
     }
     Ok(None)

@@ -1,4 +1,5 @@
-//! `read-log`: what callers read of sends. The session, actions, failed items and the communication log.
+//! `read-log`: what callers read of sends. The session, actions with their failed items and delivery rates, and the
+//! communication log.
 //!
 //! Lists are newest first by the time of creation, then by id. A list of rows goes through chunks (see `walk`), the organisation's log through its
 //! actions (see `window`). Nothing here sends, and what is written are counts alone.
@@ -6,17 +7,20 @@
 mod accept;
 mod actions;
 mod conversations;
+mod cover;
 mod csv_file;
 mod cursors;
 mod failed;
 mod filters;
 mod fresh;
 mod history;
+mod log;
 mod messages;
 mod page;
 #[cfg(test)]
 mod samples;
 mod shown;
+mod stats;
 mod walk;
 mod window;
 
@@ -55,6 +59,7 @@ async fn answer(deps: &ReadLog, request: &Request) -> Result<Reply, Refused> {
         "GET /bulk-actions" => actions::list(deps, reader(request)?, request).await,
         "GET /bulk-actions/{id}" => actions::one(deps, reader(request)?, request).await,
         "GET /bulk-actions/{id}/failed-items" => failed::list(deps, reader(request)?, request).await,
+        "GET /bulk-actions/{id}/stats" => stats::of_action(deps, reader(request)?, request).await,
         "GET /messages" => messages::list(deps, reader(request)?, request).await,
         "GET /messages/{id}" => messages::one(deps, reader(request)?, request).await,
         "GET /conversations" => conversations::list(deps, reader(request)?, request).await,

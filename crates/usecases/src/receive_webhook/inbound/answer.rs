@@ -60,7 +60,7 @@ pub(super) async fn answer(
 /// The organisation's answer to HELP, if it has one that can be written.
 async fn help(deps: &ReceiveWebhook, org: &OrgId) -> Result<String, Error> {
     let own = deps.store.organisation(org).await?.and_then(|organisation| organisation.help_text);
-    let own = own.filter(|text| !text.trim().is_empty() && body(Channel::Sms, text).variables().is_ok());
+    let own = own.filter(|text| !text.trim().is_empty() && body(Channel::Sms, text).prepare().is_ok());
     Ok(own.unwrap_or_else(|| HELP.to_owned()))
 }
 
