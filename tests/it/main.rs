@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cancel;
+mod day;
 mod household;
 mod idempotency;
 mod layers;
@@ -10,6 +11,7 @@ mod life_of_a_send;
 mod openapi;
 mod opt_outs;
 mod outcomes;
+mod permissions;
 mod preview;
 mod queue_bodies;
 mod receipts;
