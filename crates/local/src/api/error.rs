@@ -66,15 +66,18 @@ impl ApiError {
     }
 }
 
-/// A problem document for the eyes of a person: title and detail, then one line for each field.
+/// A problem document for the eyes of a person: title and detail, or the title and one line for each field that does not fit.
 pub(crate) fn readable(status: StatusCode, problem: &Json) -> String {
     let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    let mut out = match (text("title"), text("detail")) {
+    let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    // With fields to name, the detail only repeats or counts them.
+    let detail = if errors.is_empty() { text("detail") } else { String::new() };
+    let mut out = match (text("title"), detail) {
         (title, detail) if title.is_empty() && detail.is_empty() => format!("{status} {}", text("message")),
         (title, detail) if detail.is_empty() || detail == title => format!("{} {title}", status.as_u16()),
         (title, detail) => format!("{} {title}: {detail}", status.as_u16()),
     };
-    for error in problem["errors"].as_array().into_iter().flatten() {
+    for error in errors {
         let part = |name: &str| error[name].as_str().unwrap_or_default();
         out.extend(["\n  ", part("field"), "  ", part("message"), "  (", part("code"), ")"]);
     }
@@ -94,7 +97,7 @@ mod tests {
             "errors": [{"field": "messages[0].body", "code": "too_long", "message": "has more than 1600 characters"}],
         });
         let text = readable(StatusCode::UNPROCESSABLE_ENTITY, &problem);
-        let expected = "422 The body does not fit: 1 field does not fit\n  \
+        let expected = "422 The body does not fit\n  \
                         messages[0].body  has more than 1600 characters  (too_long)";
         assert_eq!(text, expected);
     }

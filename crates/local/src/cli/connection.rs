@@ -85,13 +85,19 @@ impl Connection {
             Some(ApiError::NotJson { base_url }) => {
                 anyhow!("what answers at {base_url} is not Tidings; name the stack's port with --port")
             }
-            Some(ApiError::Refused { path, status, retry_after, problem, .. }) => {
-                anyhow!(self.refusal(path, *status, *retry_after, problem))
+            Some(ApiError::Refused { method, path, status, retry_after, problem }) => {
+                anyhow!(self.refusal((method, path), *status, *retry_after, problem))
             }
         }
     }
 
-    fn refusal(&self, path: &str, status: StatusCode, after: Option<Duration>, problem: &Json) -> String {
+    fn refusal(
+        &self,
+        (method, path): (&Method, &str),
+        status: StatusCode,
+        after: Option<Duration>,
+        problem: &Json,
+    ) -> String {
         let sentence =
             problem["detail"].as_str().or(problem["title"].as_str()).map(|text| text.trim_end_matches('.'));
         let text = match (status, sentence) {
@@ -100,6 +106,12 @@ impl Connection {
                 self.base_url(),
                 self.data.data.display()
             ),
+            (StatusCode::NOT_FOUND, _) if is_unknown_route(problem) => {
+                format!(
+                    "the stack at {} has no {method} {path}; it is older than this command",
+                    self.base_url()
+                )
+            }
             (StatusCode::NOT_FOUND, Some(sentence)) if problem["type"] == "/problems/not-found" => {
                 let id = path.split('/').nth(2).unwrap_or(path);
                 format!("{sentence}: {id}, in the organisation {}", self.org)
@@ -121,6 +133,12 @@ impl Connection {
             None => text,
         }
     }
+}
+
+/// Whether it is the route that is missing: as the gateway says it, and as the functions do behind the gateway's `$default`.
+fn is_unknown_route(problem: &Json) -> bool {
+    problem["type"] == "about:blank"
+        || problem["detail"].as_str().is_some_and(|detail| detail.contains("no such route"))
 }
 
 /// The status of the thing itself, beside the HTTP status that a problem document has under the same name.
@@ -157,16 +175,20 @@ mod tests {
         let connection = connection(&[]);
         let say = |path: &str, status: u16, after: Option<u64>, problem: Json| {
             let status = StatusCode::from_u16(status).unwrap();
-            connection.refusal(path, status, after.map(Duration::from_secs), &problem)
+            connection.refusal((&Method::POST, path), status, after.map(Duration::from_secs), &problem)
         };
         let missing = json!({"type": "/problems/not-found", "title": "Not found", "detail": "There is no such bulk action"});
         assert_eq!(
             say("/bulk-actions/ba_9/cancel", 404, None, missing),
             "There is no such bulk action: ba_9, in the organisation demo"
         );
-        // An older stack, without the route.
-        let route = json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": "There is no GET /x."});
-        assert_eq!(say("/x", 404, None, route), "404 Not Found: There is no GET /x.");
+        for route in [
+            json!({"type": "about:blank", "title": "Not Found", "detail": "There is no POST /x."}),
+            json!({"type": "/problems/not-found", "title": "Not found", "detail": "There is no such route"}),
+        ] {
+            let says = "the stack at http://127.0.0.1:3000 has no POST /x; it is older than this command";
+            assert_eq!(say("/x", 404, None, route), says);
+        }
         let conflict = json!({"title": "Conflict", "detail": "Only a queued action can be cancelled.", "status": "delegated"});
         assert_eq!(
             say("/bulk-actions/ba_9/cancel", 409, None, conflict),
