@@ -2,13 +2,20 @@
 //! the provider saw.
 
 mod bad_input;
+mod cancel;
+mod household;
+mod idempotency;
 mod layers;
 mod life_of_a_send;
 mod openapi;
 mod opt_outs;
 mod outcomes;
+mod preview;
 mod queue_bodies;
 mod receipts;
 mod recovery;
+mod retry;
+mod schedule;
+mod single;
 mod support;
 mod template_contract;

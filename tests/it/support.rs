@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::receipt::Report;
 use serde_json::Value;
 use testing::{Seen, World};
+use wire::api::http::Reply;
 
 /// What a provider reports on a message that arrives.
 pub(crate) fn arrives(_: &Seen) -> Vec<Report> {
@@ -25,6 +26,27 @@ pub(crate) fn assert_once_each(world: &World, count: usize) {
     let times = accepted_per_address(world);
     assert_eq!(times.len(), count, "addresses that got a message");
     assert!(times.values().all(|times| *times == 1), "a message was sent twice: {times:?}");
+}
+
+/// A problem document's status and the last part of its type.
+pub(crate) fn problem(reply: &Reply) -> (u16, String) {
+    let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let kind = body["type"].as_str().unwrap_or_default();
+    (reply.status, kind.trim_start_matches("/problems/").to_owned())
+}
+
+/// The body of an answer that is expected to be a success.
+pub(crate) fn body(reply: &Reply) -> Value {
+    assert!(reply.status < 300, "{} {}", reply.status, reply.body);
+    serde_json::from_str(&reply.body).unwrap_or_default()
+}
+
+/// Everything is delivered that was accepted, and the counts follow.
+pub(crate) async fn settle(world: &World) {
+    world.drain().await;
+    world.report(arrives).await;
+    world.drain().await;
+    world.live(std::time::Duration::from_mins(2)).await;
 }
 
 /// Holds an action to the law of its counters.

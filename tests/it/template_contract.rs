@@ -14,10 +14,14 @@ fn functions() -> Vec<Function> {
     template.functions().expect("its functions are read")
 }
 
-/// The variables that a function's `config.rs` names.
+/// The variables that a function's `config.rs` names, also by way of the part that several functions read.
 fn configured(function: &str) -> BTreeSet<String> {
     let path = root().join("functions").join(function).join("src/config.rs");
-    let text = std::fs::read_to_string(path).expect("every function has its config.rs");
+    let mut text = std::fs::read_to_string(path).expect("every function has its config.rs");
+    if text.contains("lambda::DispatchQueueUrls") {
+        let path = root().join("crates/lambda/src/dispatch.rs");
+        text += &std::fs::read_to_string(path).expect("the part is declared there");
+    }
     text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

@@ -78,3 +78,44 @@ pub enum Routing {
     /// One row per member, on the first channel where the member is reachable and not opted out.
     FirstReachable,
 }
+
+/// Whether members who share an address get one message between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dedupe {
+    /// Each member gets their own.
+    #[default]
+    None,
+    /// One message per phone or email: the first reachable member's covers the others.
+    Address,
+}
+
+/// What made a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendSource {
+    /// A bulk action.
+    BulkAction,
+    /// A single send or a reply.
+    Single,
+}
+
+impl SendSource {
+    /// The name in the API and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BulkAction => "bulk_action",
+            Self::Single => "single",
+        }
+    }
+}
+
+/// How it is known which message an answer answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribution {
+    /// The member quoted it.
+    Quoted,
+    /// It was the last that went to the address on that channel.
+    Latest,
+}

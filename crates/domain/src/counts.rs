@@ -23,6 +23,12 @@ pub struct Counts {
     pub delivered: u64,
     /// Rows that were read.
     pub read: u64,
+    /// Rows that a member has answered.
+    #[serde(default)]
+    pub replied: u64,
+    /// Rows after which a recipient opted out.
+    #[serde(default)]
+    pub opted_out: u64,
 }
 
 impl Counts {
@@ -78,6 +84,8 @@ impl AddAssign for Counts {
         self.sent += other.sent;
         self.delivered += other.delivered;
         self.read += other.read;
+        self.replied += other.replied;
+        self.opted_out += other.opted_out;
     }
 }
 

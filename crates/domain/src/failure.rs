@@ -1,40 +1,11 @@
 //! Why a message failed or was skipped: the codes of the contract and the sentences that people read.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Channel;
+use crate::spelled::spelled;
 
-macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
-
-        impl $name {
-            /// All codes.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code's spelling in the API and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            /// The code that is spelled `text`.
-            pub fn from_code(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|code| code.as_str() == text)
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-codes!(
+spelled!(
     /// Why a message failed.
     FailureCode {
         /// The member has no phone number.
@@ -72,7 +43,7 @@ codes!(
     }
 );
 
-codes!(
+spelled!(
     /// Why a message was deliberately not sent.
     SkipCode {
         /// The member or the address has opted out of the channel.
@@ -103,9 +74,9 @@ impl Reason {
 
     /// The reason that is spelled `text`.
     pub fn from_code(text: &str) -> Option<Self> {
-        FailureCode::from_code(text)
+        FailureCode::from_name(text)
             .map(Self::Failed)
-            .or_else(|| SkipCode::from_code(text).map(Self::Skipped))
+            .or_else(|| SkipCode::from_name(text).map(Self::Skipped))
     }
 
     /// A sentence for the person who sent the message. `detail` is what the code leaves open: the variable's name, say.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::content::{Body, RenderError};
+use crate::content::{Body, Prepared};
 use crate::member::{Address, Member};
 use crate::variables::{Variable, VariableError};
 use crate::{Channel, FailureCode, Reason, Routing, SkipCode};
@@ -11,7 +11,7 @@ use crate::{Channel, FailureCode, Reason, Routing, SkipCode};
 #[derive(Debug, Clone)]
 pub struct Offer {
     /// What it says.
-    pub body: Body,
+    pub message: Prepared,
     /// The variables that it uses.
     pub variables: BTreeSet<Variable>,
     /// Whether the organisation has the channel.
@@ -21,12 +21,9 @@ pub struct Offer {
 impl Offer {
     /// # Errors
     /// If the body does not parse.
-    pub fn new(body: Body, configured: bool) -> Result<Self, VariableError> {
-        Ok(Self { variables: body.variables()?, body, configured })
-    }
-
-    fn channel(&self) -> Channel {
-        self.body.channel()
+    pub fn new(body: &Body, configured: bool) -> Result<Self, VariableError> {
+        let message = body.prepare()?;
+        Ok(Self { variables: message.variables(), message, configured })
     }
 }
 
@@ -50,6 +47,8 @@ pub struct Target<'a> {
     pub member: Option<&'a Member>,
     /// The channels that the member, or the address that the channel would use, has opted out of.
     pub opted_out: &'a BTreeSet<Channel>,
+    /// With [`Routing::All`], the channels that are meant: a retry takes only those that failed. Empty for all.
+    pub only: &'a BTreeSet<Channel>,
 }
 
 /// A row to be written.
@@ -84,7 +83,10 @@ impl From<FailureCode> for Refusal {
 pub fn plan(setting: Setting<'_>, target: Target<'_>) -> Vec<Planned> {
     let mut rows = setting.offers.iter().map(|offer| plan_row(setting, offer, target));
     match setting.routing {
-        Routing::All => rows.collect(),
+        Routing::All => {
+            let meant = |row: &Planned| target.only.is_empty() || target.only.contains(&row.channel);
+            rows.filter(meant).collect()
+        }
         Routing::FirstReachable => {
             // Reachable on none: one row, on the first channel, with that channel's reason.
             let first = rows.next();
@@ -98,7 +100,7 @@ pub fn plan(setting: Setting<'_>, target: Target<'_>) -> Vec<Planned> {
 }
 
 fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned {
-    let channel = offer.channel();
+    let channel = offer.message.channel();
     let refuse = |refusal: Refusal| Planned {
         channel,
         address: None,
@@ -137,14 +139,11 @@ fn unwritable(offer: &Offer, values: &BTreeMap<Variable, String>) -> Option<Refu
     let mut values = values.clone();
     // Made from the message id when it is sent; here it only has to exist.
     values.insert(Variable::UnsubscribeUrl, "https://example.com".into());
-    match offer.body.render(&values) {
-        Ok(_) => None,
-        Err(RenderError::Missing(missing)) => Some(Refusal {
-            reason: Reason::Failed(FailureCode::MissingVariable),
-            detail: Some(missing.variables.join(", ")),
-        }),
-        Err(RenderError::Body(_)) => Some(FailureCode::InternalError.into()),
-    }
+    let missing = offer.message.render(&values).err()?;
+    Some(Refusal {
+        reason: Reason::Failed(FailureCode::MissingVariable),
+        detail: Some(missing.variables.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -163,7 +162,7 @@ mod tests {
             Body::Sms { text: "Hi {{member.first_names}}".into() },
             Body::Email { subject: "Hello".into(), text: "Seat {{member.fields.seat}}".into(), html: None },
         ]
-        .map(|body| Offer::new(body, true).unwrap())
+        .map(|body| Offer::new(&body, true).unwrap())
         .into()
     }
 
@@ -174,7 +173,7 @@ mod tests {
     ) -> Vec<(Channel, Option<Refusal>)> {
         let setting = Setting { offers: &offers(), routing, org_name: "St Mark", org_country: "GB" };
         let opted_out = opted_out.iter().copied().collect();
-        plan(setting, Target { member, opted_out: &opted_out })
+        plan(setting, Target { member, opted_out: &opted_out, only: &BTreeSet::new() })
             .into_iter()
             .map(|row| (row.channel, row.refused))
             .collect()

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use ulid::Ulid;
 
+use crate::Channel;
+use crate::opt_out::AddressHash;
+
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdError {
@@ -164,6 +167,39 @@ impl fmt::Display for MessageId {
 }
 text_conversions!(MessageId);
 
+/// A conversation: the messages between the organisation and one address on one channel, `conv_{channel}_{hash of the address}`.
+///
+/// The id *is* the conversation's place, and says nothing about the address.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ConversationId {
+    /// The channel.
+    pub channel: Channel,
+    /// The other side's address, as the organisation knows it.
+    pub address: AddressHash,
+}
+
+impl ConversationId {
+    const PREFIX: &'static str = "conv_";
+}
+
+impl FromStr for ConversationId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let rest = text.strip_prefix(Self::PREFIX).ok_or(IdError::Prefix(Self::PREFIX))?;
+        let parts = rest.split_once('_').and_then(|(channel, address)| {
+            Some(Self { channel: channel.parse().ok()?, address: address.parse().ok()? })
+        });
+        parts.ok_or(IdError::Malformed(Self::PREFIX))
+    }
+}
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}_{}", Self::PREFIX, self.channel, self.address)
+    }
+}
+text_conversions!(ConversationId);
+
 /// Only the spelling that we hand out: upper case, 26 characters, no look-alikes. One message has one id.
 fn parse_ulid(text: &str) -> Option<Ulid> {
     let ulid = Ulid::from_string(text).ok()?;
@@ -206,6 +242,16 @@ mod tests {
             text.replace("-99", "-+99"),
         ] {
             assert!(other.parse::<MessageId>().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_conversation_id_survives_its_text() {
+        let id = ConversationId { channel: Channel::WhatsApp, address: AddressHash::new([0xab; 16]) };
+        assert_eq!(id.to_string().parse(), Ok(id.clone()));
+        assert!(id.to_string().len() <= 64);
+        for other in ["conv_fax_", "conv_sms", "conv_sms_AB", "conv_sms_"] {
+            assert!(other.parse::<ConversationId>().is_err(), "{other}");
         }
     }
 

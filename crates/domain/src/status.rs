@@ -1,8 +1,6 @@
 //! The two state machines: of a message and of a bulk action.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use crate::spelled::spelled;
 
 /// What happens to a state when something is reported about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,35 +13,7 @@ pub enum Transition<S> {
     Illegal,
 }
 
-macro_rules! statuses {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
-
-        impl $name {
-            /// All statuses, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The spelling in the API and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            /// The status that is spelled `text`.
-            pub fn from_name(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|status| status.as_str() == text)
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-statuses!(
+spelled!(
     /// Where a message is. The order of the variants is the order in which a message climbs; `skipped` stands apart.
     MessageStatus {
         /// Its row is written; it waits for its slot.
@@ -94,7 +64,7 @@ impl MessageStatus {
     }
 }
 
-statuses!(
+spelled!(
     /// Where a bulk action is.
     BulkActionStatus {
         /// Accepted, not started.

@@ -14,12 +14,16 @@ pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The tables `directory`, `bulk-actions` and `message-logs`, by name, as every function is told them.
+/// An environment variable that must be set.
 ///
 /// # Errors
-/// Names the first variable that is not set.
-pub fn tables() -> Result<Tables, Missing> {
-    let required = |name| env(name).ok_or(Missing(name));
+/// Names it if it is not.
+pub fn required(name: &'static str) -> Result<String, Missing> {
+    env(name).ok_or(Missing(name))
+}
+
+/// The tables `directory`, `bulk-actions` and `message-logs`, by name, as every function is told them.
+pub(crate) fn tables() -> Result<Tables, Missing> {
     Ok(Tables {
         directory: required("TABLE_DIRECTORY")?,
         bulk_actions: required("TABLE_BULK_ACTIONS")?,
@@ -27,25 +31,31 @@ pub fn tables() -> Result<Tables, Missing> {
     })
 }
 
-/// Declares a function's configuration: the tables, and a text for each variable of its own, all of them required.
+/// A part of the environment that a function reads.
+pub trait Configuration: Sized {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Names the first variable that is not set.
+    fn from_env() -> Result<Self, Missing>;
+}
+
+/// Declares a function's configuration: a text for each variable of its own and, behind them, a part that several functions read. All of them
+/// are required. What every function reads is not declared.
 #[macro_export]
 macro_rules! config {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $variable:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $variable:literal,)* $(..$shared:ident: $part:ty)? }) => {
         $(#[$doc])*
         pub(crate) struct $name {
-            pub(crate) tables: $crate::Tables,
             $(pub(crate) $field: String,)*
+            $(pub(crate) $shared: $part,)?
         }
 
-        impl $name {
-            /// Reads the environment.
-            ///
-            /// # Errors
-            /// Names the first variable that is not set.
-            pub(crate) fn from_env() -> Result<Self, $crate::Missing> {
+        impl $crate::Configuration for $name {
+            fn from_env() -> Result<Self, $crate::Missing> {
                 Ok(Self {
-                    tables: $crate::tables()?,
-                    $($field: $crate::env($variable).ok_or($crate::Missing($variable))?,)*
+                    $($field: $crate::required($variable)?,)*
+                    $($shared: <$part as $crate::Configuration>::from_env()?,)?
                 })
             }
         }

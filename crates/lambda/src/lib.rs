@@ -2,23 +2,26 @@
 
 mod aws;
 mod config;
+mod dispatch;
 mod http;
 mod schedule;
 mod secrets;
 mod sources;
 mod sqs;
+mod start;
 
 pub use aws::Aws;
-pub use config::{Missing, env, tables};
+pub use config::{Configuration, Missing, env, required};
+pub use dispatch::{DispatchQueueUrls, run_dispatcher};
 pub use http::run_http;
 pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
 pub use sources::{OsIds, SystemClock};
 pub use sqs::{run_sqs, run_sqs_together};
-pub use store::Tables;
+pub use start::{Start, start};
 pub use store::directory::UnsubscribeTokens;
 
-/// Starts logging, at the level that Lambda's console sets.
-pub fn init() {
-    telemetry::init(env("AWS_LAMBDA_LOG_LEVEL").as_deref());
+/// When an invocation must have answered.
+fn deadline(context: &lambda_runtime::Context) -> domain::Timestamp {
+    domain::Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX))
 }

@@ -17,8 +17,7 @@ where
 {
     let handle = &handle;
     let on_event = |event: LambdaEvent<Value>| async move {
-        let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-        handle(deadline).await.map_err(|error| {
+        handle(crate::deadline(&event.context)).await.map_err(|error| {
             tracing::error!(error = %telemetry::chain(&error), "a scheduled run failed");
             Error::from(error)
         })

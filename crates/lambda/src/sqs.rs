@@ -25,7 +25,7 @@ where
 {
     let handle = &handle;
     let on_event = |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        let deadline = crate::deadline(&event.context);
         each_record(event.payload.records, handle, deadline).await
     };
     lambda_runtime::run(service_fn(on_event)).await

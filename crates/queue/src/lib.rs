@@ -78,11 +78,11 @@ impl<J: Job> Queue<J> {
             let size = body.len();
             match batches.last_mut() {
                 Some(batch) if batch.len() < BATCH && bytes + size <= BATCH_BYTES => {
-                    batch.push((body, job.group().to_string()));
+                    batch.push((body, job.group()));
                     bytes += size;
                 }
                 _ => {
-                    batches.push(vec![(body, job.group().to_string())]);
+                    batches.push(vec![(body, job.group())]);
                     bytes = size;
                 }
             }

@@ -6,9 +6,9 @@ use domain::{BulkActionId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, from_item};
-use crate::batch_get::{Wanted, key};
+use crate::batch_get::Wanted;
 use crate::content::FrozenContent;
-use crate::item::{Item, Reader, s};
+use crate::item::{Item, Reader, key, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// The place of an action in its organisation's list.

@@ -1,12 +1,11 @@
 //! Reading many items by their keys. An answer without an error is not complete: what DynamoDB leaves unread is asked for again.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::item::{Item, s};
+use crate::item::Item;
 use crate::{Result, Store, StoreError};
 
 /// Keys in one `BatchGetItem` (the API's limit).
@@ -24,11 +23,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) strong: bool,
     /// The attributes that are wanted, separated by commas, none of them a reserved word; `None` for all.
     pub(crate) attributes: Option<&'static str>,
-}
-
-/// The key attributes of an item.
-pub(crate) fn key(pk: String, sk: AttributeValue) -> Item {
-    HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), sk)])
 }
 
 impl Store {

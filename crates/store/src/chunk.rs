@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::counts::Counts;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
 use crate::action::Saved;
+use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
@@ -51,11 +50,6 @@ impl Chunk {
         }
         total
     }
-
-    /// Whether nothing more is expected of any row.
-    pub fn is_settled(&self) -> bool {
-        self.total().settled() >= u64::from(self.rows)
-    }
 }
 
 impl Store {
@@ -64,26 +58,7 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn create_chunk(&self, org: &OrgId, send: Ulid, chunk: &Chunk) -> Result<()> {
-        let item = Writer::default()
-            .set("pk", s(keys::send(org, send)))
-            .set("sk", s(keys::chunk(chunk.number)))
-            .set("rows", n(chunk.rows))
-            .set("counts", json(&chunk.counts))
-            .set("version", n(chunk.version))
-            .done();
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.tables.bulk_actions)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        self.put_new(&self.tables.bulk_actions, to_item(org, send, chunk)).await.map(drop)
     }
 
     /// All chunks of a send, read strongly, in order.
@@ -114,16 +89,10 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(Noted::Yes),
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(refused) => {
-                    Ok(if refused.item.is_some() { Noted::Yes } else { Noted::NoSuchChunk })
-                }
-                other => Err(StoreError::service("UpdateItem", other)),
-            },
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        Ok(match conditional(result)? {
+            Conditional::Done(_) | Conditional::Refused(Some(_)) => Noted::Yes,
+            Conditional::Refused(None) => Noted::NoSuchChunk,
+        })
     }
 
     /// Writes fresh counts of a chunk that was read as `seen`. With `clear` its note is taken away: only if every promise is over and no new
@@ -172,13 +141,7 @@ impl Store {
         if let Some(noted) = seen.noted_until.filter(|_| clear) {
             update = update.expression_attribute_values(":noted", time(noted));
         }
-        match update.send().await {
-            Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
-                Ok(Saved::Stale)
-            }
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(update.send().await).map(Saved::from)
     }
 
     /// All items of an action's partition whose sort key starts with `prefix`, read strongly.
@@ -197,6 +160,17 @@ impl Store {
             .await
             .map_err(StoreError::call("Query"))
     }
+}
+
+/// The item of a chunk that is being created.
+pub(crate) fn to_item(org: &OrgId, send: Ulid, chunk: &Chunk) -> Item {
+    Writer::default()
+        .set("pk", s(keys::send(org, send)))
+        .set("sk", s(keys::chunk(chunk.number)))
+        .set("rows", n(chunk.rows))
+        .set("counts", json(&chunk.counts))
+        .set("version", n(chunk.version))
+        .done()
 }
 
 fn from_item(item: &Item) -> Result<Chunk> {

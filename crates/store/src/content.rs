@@ -70,7 +70,7 @@ impl FrozenContent {
     fn mail_mut(&mut self) -> Option<(&mut String, &mut Option<String>)> {
         self.messages.iter_mut().find_map(|message| match &mut message.body {
             Body::Email { text, html, .. } => Some((text, html)),
-            Body::Sms { .. } | Body::WhatsAppTemplate { .. } => None,
+            Body::Sms { .. } | Body::WhatsAppText { .. } | Body::WhatsAppTemplate { .. } => None,
         })
     }
 

@@ -49,14 +49,6 @@ impl StoreError {
             Self::Call { operation, code, source: Box::new(error) }
         }
     }
-
-    /// Maps an error that DynamoDB answered `operation` with.
-    pub(crate) fn service<E>(operation: &'static str, error: E) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        Self::Call { operation, code: error.code().unwrap_or("no code").to_owned(), source: Box::new(error) }
-    }
 }
 
 fn transport_kind<E, R>(error: &SdkError<E, R>) -> String {

@@ -25,6 +25,11 @@ pub(crate) fn time(at: Timestamp) -> AttributeValue {
     n(at.millis())
 }
 
+/// The key attributes of an item.
+pub(crate) fn key(pk: impl Into<String>, sk: AttributeValue) -> Item {
+    Item::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), sk)])
+}
+
 /// Attributes of an item under construction; absent values leave no attribute.
 #[derive(Debug, Default)]
 pub(crate) struct Writer(Item);
@@ -139,11 +144,12 @@ impl Reader<'_> {
         serde_json::from_str(self.text(name)?).map_err(|_| self.corrupt(name))
     }
 
+    pub(crate) fn json_opt<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        self.text_opt(name)?.map(|_| self.json(name)).transpose()
+    }
+
     pub(crate) fn json_or_default<T: serde::de::DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
-        match self.text_opt(name)? {
-            None => Ok(T::default()),
-            Some(text) => serde_json::from_str(text).map_err(|_| self.corrupt(name)),
-        }
+        Ok(self.json_opt(name)?.unwrap_or_default())
     }
 }
 

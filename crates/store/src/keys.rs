@@ -1,6 +1,6 @@
 //! Every key string of the three tables. Ids hold no `#`, so parts cannot run into each other.
 
-use domain::{BulkActionId, Channel, MemberId, MessageId, OrgId, TemplateId};
+use domain::{BulkActionId, Channel, ConversationId, MemberId, MessageId, OrgId, TemplateId};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
@@ -14,6 +14,12 @@ pub(crate) const CONTENT: &str = "CONTENT";
 pub(crate) const TARGETS: &str = "TARGETS";
 /// Sort key of an address.
 pub(crate) const ADDRESS: &str = "ADDRESS";
+/// Sort key of an address that covers others.
+pub(crate) const COVER: &str = "COVER";
+/// Sort key of an idempotency key.
+pub(crate) const KEY: &str = "KEY";
+/// Sort key of what an organisation was accepted lately.
+pub(crate) const LIMIT: &str = "LIMIT";
 /// Prefix of chunks' sort keys.
 pub(crate) const CHUNK: &str = "CHUNK#";
 /// Prefix of parcels' sort keys.
@@ -90,6 +96,26 @@ pub(crate) fn rows(org: &OrgId, send: Ulid, chunk: u32) -> String {
 /// Partition of the row that a message id names.
 pub(crate) fn row(org: &OrgId, id: MessageId) -> String {
     rows(org, id.send, id.chunk)
+}
+
+/// Partition of the `by-conversation` index of rows.
+pub(crate) fn thread(org: &OrgId, id: &ConversationId) -> String {
+    format!("{org}#{id}")
+}
+
+/// Partition of the address that covers others in a send.
+pub(crate) fn cover(org: &OrgId, send: Ulid, channel: Channel, keyed_hash: &str) -> String {
+    format!("{org}#{send}#C#{channel}#{keyed_hash}")
+}
+
+/// Partition of an idempotency key, by a hash of it and of the path.
+pub(crate) fn idempotency_key(org: &OrgId, hash: &str) -> String {
+    format!("{org}#K#{hash}")
+}
+
+/// Partition of what an organisation was accepted lately.
+pub(crate) fn limit(org: &OrgId) -> String {
+    format!("{org}#LIMIT")
 }
 
 /// Partition of the `by-member` index.

@@ -2,14 +2,18 @@
 //!
 //! One file per aggregate. Every write that matters is conditional; a condition that fails is an answer, not an error.
 
+pub mod accept;
 pub mod action;
 pub mod action_list;
 mod batch;
 mod batch_get;
 pub mod chunk;
+mod conditional;
 pub mod content;
+pub mod cover;
 pub mod directory;
 mod error;
+pub mod idempotency;
 mod item;
 mod keys;
 #[cfg(test)]
@@ -17,6 +21,7 @@ mod list_tests;
 pub mod parcel;
 pub mod row;
 pub mod targets;
+mod transaction;
 pub mod work;
 
 pub use error::StoreError;

@@ -1,6 +1,6 @@
 //! Lists of actions and rows, on the embedded engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::types::{
@@ -8,15 +8,12 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use domain::content::{Body, Content};
-use domain::counts::Counts;
 use domain::variables::RENDERER_VERSION;
-use domain::{
-    BulkActionId, BulkActionStatus, Channel, FailureCode, MessageId, MessageStatus, OrgId, Reason, Routing,
-    Timestamp,
-};
+use domain::{BulkActionId, Channel, FailureCode, MessageId, MessageStatus, OrgId, Reason, Timestamp};
 use engine::{Engine, EngineOptions};
 use ulid::Ulid;
 
+use crate::accept::{Acceptance, Accepted, With};
 use crate::action::Action;
 use crate::action_list::ActionSpan;
 use crate::content::FrozenContent;
@@ -58,7 +55,10 @@ impl World {
             receipt_window_s: BTreeMap::new(),
             as_given: serde_json::json!([random.to_string()]),
         };
-        self.store.create_action(&action, &content).await.unwrap();
+        let limit = self.store.limit(&action.org_id).await.unwrap().with(Vec::new());
+        let with = With::Bulk { limit: &limit, retried: None };
+        let acceptance = Acceptance { action: &action, content: &content, key: None, with };
+        assert_eq!(self.store.accept(acceptance).await.unwrap(), Accepted::Yes);
         action
     }
 
@@ -108,32 +108,8 @@ async fn create_table(
 }
 
 fn action(org_id: OrgId, at: Timestamp, random: u128) -> Action {
-    Action {
-        org_id,
-        id: BulkActionId::new(Ulid::from_parts(u64::try_from(at.millis()).unwrap(), random)),
-        status: BulkActionStatus::Queued,
-        created_by: "u".into(),
-        created_at: at,
-        routing: Routing::All,
-        targets: 1,
-        duplicates_removed: 0,
-        total: 1,
-        expires_at: at,
-        started_at: None,
-        delegated_at: None,
-        finished_at: None,
-        corrected_at: None,
-        failure_reason: None,
-        counts: Counts::default(),
-        reconciled_at: None,
-        counting_at: None,
-        history: Vec::new(),
-        blocks_done: BTreeSet::new(),
-        drives: 0,
-        fan_out_at: at,
-        due_at: None,
-        version: 1,
-    }
+    let id = BulkActionId::new(Ulid::from_parts(u64::try_from(at.millis()).unwrap(), random));
+    Action { targets: 1, total: 1, ..Action::accepted(org_id, id, "u", at) }
 }
 
 fn row(chunk: u32, slot: u16, secs: i64) -> Row {

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
+use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, Reader, Writer, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
@@ -38,6 +37,24 @@ pub struct Parcel {
     pub claim: Option<Claim>,
     /// Whether every row is handed over or final.
     pub done: bool,
+}
+
+impl Parcel {
+    /// A parcel of rows that have just been written, to be worked on at once.
+    pub fn fresh(chunk: u32, channel: Channel, gate1_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            chunk,
+            channel,
+            pass: 1,
+            mark: 0,
+            gate1_at,
+            due_at: now,
+            driven_at: now,
+            deaths: 0,
+            claim: None,
+            done: false,
+        }
+    }
 }
 
 /// A claim on a parcel.
@@ -102,29 +119,7 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn create_parcel(&self, org: &OrgId, send: Ulid, parcel: &Parcel) -> Result<()> {
-        let item = Writer::default()
-            .set("pk", s(keys::send(org, send)))
-            .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
-            .set("pass", n(parcel.pass))
-            .set("mark", n(parcel.mark))
-            .set("gate1_at", time(parcel.gate1_at))
-            .set("due_at", time(parcel.due_at))
-            .set("driven_at", time(parcel.driven_at))
-            .set("deaths", n(parcel.deaths))
-            .done();
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.tables.bulk_actions)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        self.put_new(&self.tables.bulk_actions, to_item(org, send, parcel)).await.map(drop)
     }
 
     /// All parcels of a send, read strongly, by chunk.
@@ -188,19 +183,13 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match result {
-            Ok(answer) => {
+        match conditional(result)? {
+            Conditional::Done(answer) => {
                 let old = from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))?;
                 Ok(won(&old, holder, now))
             }
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                UpdateItemError::ConditionalCheckFailedException(refused) => match &refused.item {
-                    Some(item) => Ok(lost(from_item(item)?, holder)),
-                    None => Ok(Claimed::Missing),
-                },
-                other => Err(StoreError::service("UpdateItem", other)),
-            },
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
+            Conditional::Refused(Some(item)) => Ok(lost(from_item(&item)?, holder)),
+            Conditional::Refused(None) => Ok(Claimed::Missing),
         }
     }
 
@@ -269,11 +258,7 @@ impl Store {
             .expression_attribute_values(":at", time(at))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(result).map(drop)
     }
 
     fn update_parcel(
@@ -297,11 +282,7 @@ async fn held(update: UpdateItemFluentBuilder, holder: &str) -> Result<Held> {
         .expression_attribute_values(":me", s(holder))
         .send()
         .await;
-    match result {
-        Ok(_) => Ok(Held::Yes),
-        Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(Held::Lost),
-        Err(e) => Err(StoreError::call("UpdateItem")(e)),
-    }
+    Ok(if conditional(result)?.is_done() { Held::Yes } else { Held::Lost })
 }
 
 fn won(old: &Parcel, holder: &str, now: Timestamp) -> Claimed {
@@ -319,6 +300,20 @@ fn lost(found: Parcel, holder: &str) -> Claimed {
         Some(claim) => Claimed::Held { until: claim.until },
         None => Claimed::NotDue { at: found.due_at },
     }
+}
+
+/// The item of a parcel that is being created.
+pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
+    Writer::default()
+        .set("pk", s(keys::send(org, send)))
+        .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
+        .set("pass", n(parcel.pass))
+        .set("mark", n(parcel.mark))
+        .set("gate1_at", time(parcel.gate1_at))
+        .set("due_at", time(parcel.due_at))
+        .set("driven_at", time(parcel.driven_at))
+        .set("deaths", n(parcel.deaths))
+        .done()
 }
 
 fn from_item(item: &Item) -> Result<Parcel> {

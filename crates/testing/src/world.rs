@@ -22,12 +22,13 @@ use usecases::Notes;
 use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
+use usecases::jobs::DispatchQueues;
 use usecases::manage_directory::{self, Directory};
 use usecases::read_log::{ReadLog, read_log};
 use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
-use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use usecases::send_message::{SendMessage, send_message};
 use usecases::unsubscribe::{Unsubscribe, unsubscribe};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
@@ -156,7 +157,11 @@ impl World {
 
     /// Calls the API as somebody who may do everything.
     pub async fn call(&self, route: &str, path: &[(&str, &str)], body: Value) -> Reply {
-        let request = Request {
+        self.request(&Self::as_somebody(route, path, &body)).await
+    }
+
+    fn as_somebody(route: &str, path: &[(&str, &str)], body: &Value) -> Request {
+        Request {
             route: route.to_owned(),
             path: path.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
@@ -167,7 +172,20 @@ impl World {
                 permissions: Caller::parse_permissions(ALL),
             }),
             ..Request::default()
-        };
+        }
+    }
+
+    /// Calls the API with a caller's `Idempotency-Key`.
+    pub async fn call_once(&self, key: &str, route: &str, path: &[(&str, &str)], body: Value) -> Reply {
+        let mut request = Self::as_somebody(route, path, &body);
+        request.headers.insert("idempotency-key".to_owned(), key.to_owned());
+        self.request(&request).await
+    }
+
+    /// Calls the API with a query string.
+    pub async fn request_query(&self, route: &str, query: &str) -> Reply {
+        let mut request = Self::as_somebody(route, &[], &Value::Null);
+        query.clone_into(&mut request.raw_query);
         self.request(&request).await
     }
 
@@ -442,6 +460,7 @@ impl Functions {
             create: CreateBulkActions {
                 store: store.clone(),
                 queue: queue_of(sqs, urls, "send-message"),
+                dispatch: queues.clone(),
                 clock: Arc::clone(&clock),
                 ids: Arc::clone(&ids),
             },

@@ -12,9 +12,9 @@ use store::action::{Action, FAN_OUT_PATIENCE, Saved};
 use store::parcel::Parcel;
 use wire::queue::{DispatchJob, SendMessageJob};
 
-use crate::Error;
+use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
 use crate::recount::recount;
-use crate::send_message::DispatchQueues;
+use crate::{Error, jobs};
 
 /// Due actions that are read of each shard of the work index: more wait for the next tick.
 const PER_SHARD: i32 = 100;
@@ -104,6 +104,7 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
             return Ok(driven);
         }
         let counted = recount(&deps.store, deps.clock.as_ref(), &action).await?;
+        let start = hand_out(&mut action, now);
         let fan_out = missing_blocks(&mut action, now);
         let parcels = deps.store.parcels(org, id.ulid()).await?;
         let (parcels_driven, parcel_due) = drive_parcels(deps, &action, &parcels, now).await?;
@@ -112,6 +113,9 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
         action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
         if deps.store.save_action(&mut action).await? == Saved::Yes {
             // After the save, so that a lost race does not drive twice; what is not sent now is found again.
+            if let Some((job, delay)) = start {
+                deps.send_message.send(&[job], delay).await?;
+            }
             deps.send_message.send(&fan_out, Duration::ZERO).await?;
             return Ok(driven + fan_out.len());
         }
@@ -122,34 +126,44 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
 
 fn next_due(action: &Action, now: Timestamp, needs: [Option<Timestamp>; 2]) -> Option<Timestamp> {
     let next = needs.into_iter().flatten().min();
-    match action.status {
-        BulkActionStatus::Queued | BulkActionStatus::Processing => {
+    match (action.status, action.schedule_at) {
+        (BulkActionStatus::Queued, Some(at)) if !action.handed_out => Some(at - HANDED_OUT_BEFORE),
+        (BulkActionStatus::Queued | BulkActionStatus::Processing, _) => {
             let fan_out = action.fan_out_at + FAN_OUT_PATIENCE;
             Some(next.map_or(fan_out, |next| next.min(fan_out)))
         }
         // It waits for something in particular: the end of a claim, of a note or of a receipt window.
-        BulkActionStatus::Delegated => Some(next.unwrap_or(now + NEXT_TICK)),
-        BulkActionStatus::Completed
-        | BulkActionStatus::Partial
-        | BulkActionStatus::Failed
-        | BulkActionStatus::Cancelled => next,
+        (BulkActionStatus::Delegated, _) => Some(next.unwrap_or(now + NEXT_TICK)),
+        (
+            BulkActionStatus::Completed
+            | BulkActionStatus::Partial
+            | BulkActionStatus::Failed
+            | BulkActionStatus::Cancelled,
+            _,
+        ) => next,
     }
+}
+
+/// The job that starts a scheduled action whose time is near, once.
+fn hand_out(action: &mut Action, now: Timestamp) -> Option<(SendMessageJob, Duration)> {
+    let at = action.schedule_at.filter(|at| *at <= now + HANDED_OUT_BEFORE)?;
+    if action.status != BulkActionStatus::Queued || action.handed_out {
+        return None;
+    }
+    action.handed_out = true;
+    // What was missed, because nothing ran at the time, starts now.
+    action.fan_out_at = at.max(now);
+    Some((jobs::first(action), jobs::delay(now, at)))
 }
 
 /// Jobs for the blocks that should have been written by now, unless the action is given up.
 fn missing_blocks(action: &mut Action, now: Timestamp) -> Vec<SendMessageJob> {
     let writing = matches!(action.status, BulkActionStatus::Queued | BulkActionStatus::Processing);
-    if !writing || now < action.fan_out_at + FAN_OUT_PATIENCE {
+    if !writing || !action.handed_out || now < action.fan_out_at + FAN_OUT_PATIENCE {
         return Vec::new();
     }
-    let job = |block| SendMessageJob::V1 {
-        org_id: action.org_id.clone(),
-        bulk_action_id: action.id,
-        from_block: block,
-        to_block: block + 1,
-    };
-    let missing = (0..action.blocks()).filter(|block| !action.blocks_done.contains(block));
-    let jobs: Vec<SendMessageJob> = missing.map(job).collect();
+    let jobs: Vec<SendMessageJob> =
+        jobs::open_blocks(action).into_iter().map(|block| jobs::block(action, block)).collect();
     if jobs.is_empty() {
         // The worker that wrote the last block stopped before it could say so.
         action.enter(BulkActionStatus::Delegated, now, "reconcile");
@@ -180,14 +194,7 @@ async fn drive_parcels(
     let lost: Vec<&Parcel> = open().filter(|parcel| drive_at(parcel) <= now).collect();
     for channel in Channel::ALL {
         let of_channel = || lost.iter().filter(|parcel| parcel.channel == channel);
-        let jobs: Vec<DispatchJob> = of_channel()
-            .map(|parcel| DispatchJob::V1 {
-                org_id: action.org_id.clone(),
-                bulk_action_id: action.id,
-                chunk: parcel.chunk,
-                channel,
-            })
-            .collect();
+        let jobs: Vec<DispatchJob> = of_channel().map(|parcel| jobs::dispatch(action, parcel)).collect();
         if jobs.is_empty() {
             continue;
         }

@@ -106,6 +106,10 @@ async fn count(
 impl Recount {
     /// Puts the counts into the action, and moves it if they settle it.
     pub fn apply(&self, action: &mut Action) {
+        if action.status == BulkActionStatus::Cancelled {
+            // It has no rows: all targets count as skipped, for good.
+            return;
+        }
         let mut counts = Counts::default();
         for chunk in &self.chunks {
             counts += chunk.total();

@@ -1,55 +1,39 @@
 //! `send-message`: writes the rows of a block of targets, makes parcels of them and puts these on their channels' queues.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::counts::Counts;
-use domain::gate::{Offer, Planned, Setting, Target, plan};
+use domain::gate::Planned;
+use domain::opt_out::AddressHash;
 use domain::status::Transition;
 use domain::{
     BulkActionId, BulkActionStatus, Channel, Clock, MemberId, MessageId, MessageStatus, OrgId, Reason,
-    Routing, Timestamp,
+    SkipCode, Timestamp,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use queue::Queue;
 use store::Store;
-use store::action::{Action, BLOCK_TARGETS, FAN_OUT_PATIENCE, Saved};
-use store::chunk::{CHUNK_ROWS, Chunk};
+use store::action::{Action, FAN_OUT_PATIENCE, Saved};
+use store::chunk::Chunk;
 use store::directory::StoredMember;
 use store::parcel::Parcel;
 use store::row::Row;
+use store::targets::Target;
 use wire::queue::{DispatchJob, SendMessageJob};
 
-use crate::Error;
+use crate::jobs::DispatchQueues;
+use crate::planner::Planner;
+use crate::{Error, jobs, layout};
 
 /// Chunks of a block that are written at once.
 const CONCURRENT_CHUNKS: usize = 4;
 /// How soon reconcile looks at an action whose rows are all written.
-const FIRST_LOOK: Duration = Duration::from_secs(30);
+pub(crate) const FIRST_LOOK: Duration = Duration::from_secs(30);
 const TRIES: u32 = 10;
-
-/// The dispatch queues.
-#[derive(Debug, Clone)]
-pub struct DispatchQueues {
-    /// Of `dispatch-whatsapp`.
-    pub whatsapp: Queue<DispatchJob>,
-    /// Of `dispatch-sms`.
-    pub sms: Queue<DispatchJob>,
-    /// Of `dispatch-email`.
-    pub email: Queue<DispatchJob>,
-}
-
-impl DispatchQueues {
-    /// The queue of `channel`.
-    pub fn of(&self, channel: Channel) -> &Queue<DispatchJob> {
-        match channel {
-            Channel::WhatsApp => &self.whatsapp,
-            Channel::Sms => &self.sms,
-            Channel::Email => &self.email,
-        }
-    }
-}
+/// Why an action fails whose time came when its messages had stopped being useful.
+pub const SCHEDULE_MISSED: &str = "schedule_missed";
 
 /// What `send-message` needs.
 pub struct SendMessage {
@@ -69,26 +53,24 @@ pub struct SendMessage {
 /// If a service gives no answer. What was written stays; the job is done again.
 pub async fn send_message(deps: &SendMessage, job: SendMessageJob) -> Result<(), Error> {
     let SendMessageJob::V1 { org_id, bulk_action_id, from_block, to_block } = job;
+    let Some(action) = start(deps, &org_id, bulk_action_id).await? else { return Ok(()) };
     if to_block.saturating_sub(from_block) > 1 {
-        let single = |block| SendMessageJob::V1 {
-            org_id: org_id.clone(),
-            bulk_action_id,
-            from_block: block,
-            to_block: block + 1,
-        };
-        let jobs: Vec<_> = (from_block..to_block).map(single).collect();
+        let jobs: Vec<_> = (from_block..to_block).map(|block| jobs::block(&action, block)).collect();
         return Ok(deps.queue.send(&jobs, Duration::ZERO).await?);
     }
-    let Some(action) = start(deps, &org_id, bulk_action_id).await? else { return Ok(()) };
     if action.blocks_done.contains(&from_block) {
-        return delegate(deps, action).await;
+        return go_on(deps, action).await;
+    }
+    if !jobs::open_blocks(&action).contains(&from_block) {
+        // Its turn has not come: whoever writes the block before it asks for it again.
+        return Ok(());
     }
     write_block(deps, &action, from_block).await?;
     let action = deps.store.block_done(&org_id, bulk_action_id, from_block, deps.clock.now()).await?;
-    delegate(deps, action).await
+    go_on(deps, action).await
 }
 
-/// Moves the action to `processing` if it is `queued`; `None` if its rows are no longer wanted.
+/// Moves the action to `processing` if it is `queued` and its time has come; `None` if its rows are not wanted now.
 async fn start(deps: &SendMessage, org: &OrgId, id: BulkActionId) -> Result<Option<Action>, Error> {
     for _ in 0..TRIES {
         let Some(mut action) = deps.store.action(org, id).await? else {
@@ -105,23 +87,50 @@ async fn start(deps: &SendMessage, org: &OrgId, id: BulkActionId) -> Result<Opti
             | BulkActionStatus::Cancelled => return Ok(None),
         }
         let now = deps.clock.now();
-        action.enter(BulkActionStatus::Processing, now, "send-message");
-        action.started_at = Some(now);
-        action.fan_out_at = now;
-        action.due_at = Some(now + FAN_OUT_PATIENCE);
+        if let Some(at) = action.schedule_at.filter(|at| *at > now) {
+            // This clock is behind the one by which the delay was measured.
+            deps.queue.send(&[jobs::first(&action)], jobs::delay(now, at)).await?;
+            return Ok(None);
+        }
+        let missed = action.schedule_at.is_some() && now >= action.expires_at;
+        if missed {
+            fail_unwritten(&mut action, now, SCHEDULE_MISSED, "send-message");
+        } else {
+            action.enter(BulkActionStatus::Processing, now, "send-message");
+            action.started_at = Some(now);
+            action.fan_out_at = now;
+            action.due_at = Some(now + FAN_OUT_PATIENCE);
+        }
         if deps.store.save_action(&mut action).await? == Saved::Yes {
-            return Ok(Some(action));
+            return Ok(Some(action).filter(|_| !missed));
         }
     }
     Err(Error::Contended("the action"))
 }
 
-/// Once every block is written, the action is `delegated`. Any worker that sees it so may move it; one does.
-async fn delegate(deps: &SendMessage, mut action: Action) -> Result<(), Error> {
+/// Stops an action of which no row is written: all its targets count as failed.
+pub(crate) fn fail_unwritten(action: &mut Action, now: Timestamp, reason: &str, by: &str) {
+    action.enter(BulkActionStatus::Failed, now, by);
+    action.failure_reason = Some(reason.to_owned());
+    action.counts = Counts { failed: action.total, ..Counts::default() };
+    action.finished_at = Some(now);
+    action.reconciled_at = Some(now);
+    action.due_at = None;
+}
+
+/// Asks for the next block where blocks go in order. Once every block is written, the action is `delegated`: any worker that sees it so may
+/// move it; one does.
+async fn go_on(deps: &SendMessage, mut action: Action) -> Result<(), Error> {
     for _ in 0..TRIES {
-        let written = u32::try_from(action.blocks_done.len()).is_ok_and(|done| done >= action.blocks());
+        let open = jobs::open_blocks(&action);
         let step = action.status.step(BulkActionStatus::Delegated);
-        if !written || !matches!(step, Transition::To(_)) {
+        if !matches!(step, Transition::To(_)) {
+            return Ok(());
+        }
+        if let Some(next) = open.first() {
+            if jobs::in_order(&action) {
+                deps.queue.send(&[jobs::block(&action, *next)], Duration::ZERO).await?;
+            }
             return Ok(());
         }
         let now = deps.clock.now();
@@ -136,16 +145,6 @@ async fn delegate(deps: &SendMessage, mut action: Action) -> Result<(), Error> {
     Err(Error::Contended("the action"))
 }
 
-/// Everything that the rows of a block share.
-struct Block<'a> {
-    action: &'a Action,
-    offers: Vec<Offer>,
-    org_name: String,
-    org_country: String,
-    members: HashMap<MemberId, StoredMember>,
-    gate1_at: Timestamp,
-}
-
 async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<(), Error> {
     let (org, id) = (&action.org_id, action.id);
     let targets = deps.store.targets(org, id, block).await?;
@@ -153,31 +152,23 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
         return Err(Error::Missing("a block of targets"));
     }
     let content = deps.store.content(org, id).await?.ok_or(Error::Missing("the content"))?;
-    let configured: BTreeSet<Channel> =
-        deps.store.channels(org).await?.iter().map(|settings| settings.channel).collect();
-    let settings = deps.store.organisation(org).await?;
+    let planner = Planner::load(&deps.store, org, &content.messages, action.routing).await?;
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();
-    let org_country = settings.as_ref().map(|org| org.country.clone()).unwrap_or_default();
-    let members = deps.store.members_by_id(org, &targets, &org_country).await?;
-    let offers = content
-        .messages
-        .iter()
-        .map(|message| Offer::new(message.body.clone(), configured.contains(&message.body.channel())))
-        .collect::<Result<Vec<_>, _>>()?;
-    let shared = Block {
-        action,
-        offers,
-        org_name: settings.map(|org| org.name).unwrap_or_default(),
-        org_country,
-        members,
-        gate1_at,
-    };
+    let members = planner.members(&deps.store, org, &targets).await?;
 
-    let per_chunk = targets_per_chunk(action.routing, shared.offers.len());
-    let first_chunk = block * chunks_per_block(per_chunk);
-    let jobs: Vec<Vec<(Channel, DispatchJob)>> = stream::iter(targets.chunks(per_chunk).zip(first_chunk..))
-        .map(|(targets, number)| write_chunk(deps, &shared, number, targets))
+    let per_chunk = layout::targets_per_chunk(action.routing, content.messages.len());
+    let first_chunk = layout::first_chunk(block, per_chunk);
+    let mut chunks: Vec<Vec<Row>> = targets
+        .chunks(per_chunk)
+        .zip(first_chunk..)
+        .map(|(targets, chunk)| plan_rows(action, &planner, &members, chunk, targets, gate1_at))
+        .collect();
+    if jobs::in_order(action) {
+        cover(&deps.store, action, &mut chunks, gate1_at).await?;
+    }
+    let jobs: Vec<Vec<(Channel, DispatchJob)>> = stream::iter(chunks.into_iter().zip(first_chunk..))
+        .map(|(rows, number)| write_chunk(deps, action, number, rows, gate1_at))
         .buffer_unordered(CONCURRENT_CHUNKS)
         .try_collect()
         .await?;
@@ -191,97 +182,93 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     Ok(())
 }
 
-/// Targets whose rows fill a chunk.
-fn targets_per_chunk(routing: Routing, channels: usize) -> usize {
-    match routing {
-        Routing::All => CHUNK_ROWS / channels.max(1),
-        Routing::FirstReachable => CHUNK_ROWS,
+/// Lets the first row to each address cover the others: those of this block and those of all blocks before it.
+async fn cover(store: &Store, action: &Action, chunks: &mut [Vec<Row>], now: Timestamp) -> Result<(), Error> {
+    let org = &action.org_id;
+    let place = |row: &Row| -> Option<(Channel, AddressHash)> {
+        let waits = row.status == MessageStatus::Queued;
+        row.address.as_ref().filter(|_| waits).map(|address| (row.channel, store.address_hash(org, address)))
+    };
+    let mut seen = HashSet::new();
+    let mut wanted = Vec::new();
+    for row in chunks.iter().flatten() {
+        if let Some((channel, hash)) = place(row).filter(|place| seen.insert(place.clone())) {
+            wanted.push((channel, hash, row.id));
+        }
     }
-}
-
-fn chunks_per_block(targets_per_chunk: usize) -> u32 {
-    u32::try_from(BLOCK_TARGETS.div_ceil(targets_per_chunk)).unwrap_or(u32::MAX)
+    let covers = store.cover(org, action.id.ulid(), &wanted, now).await?;
+    for row in chunks.iter_mut().flatten() {
+        let covering = place(row).and_then(|place| covers.get(&place).copied());
+        if let Some(covering) = covering.filter(|covering| *covering != row.id) {
+            row.status = MessageStatus::Skipped;
+            row.reason = Some(Reason::Skipped(SkipCode::Covered));
+            row.covered_by = Some(covering);
+            row.ended_at = Some(row.created_at);
+        }
+    }
+    Ok(())
 }
 
 /// Writes a chunk's rows, then its summary, then its parcels: whoever finds a parcel finds all its rows.
 async fn write_chunk(
     deps: &SendMessage,
-    block: &Block<'_>,
+    action: &Action,
     number: u32,
-    targets: &[MemberId],
+    mut rows: Vec<Row>,
+    gate1_at: Timestamp,
 ) -> Result<Vec<(Channel, DispatchJob)>, Error> {
-    let (org, id) = (&block.action.org_id, block.action.id);
-    let now = deps.clock.now();
-    let mut rows = plan_rows(block, number, targets, now);
+    let (org, id) = (&action.org_id, action.id);
     let created = deps.store.create_rows(&rows).await?;
     if created.contains(&false) {
         // Another worker was here: its rows are the truth, whatever we would have written.
         rows = deps.store.rows_of_chunk(org, id.ulid(), number).await?;
     }
-    let mut counts: BTreeMap<Channel, Counts> = BTreeMap::new();
-    for row in &rows {
-        *counts.entry(row.channel).or_default() += row.counts();
-    }
-    let chunk = Chunk {
-        number,
-        rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
-        counts,
-        noted_until: None,
-        window_ends_at: None,
-        version: 0,
-    };
-    deps.store.create_chunk(org, id.ulid(), &chunk).await?;
+    deps.store.create_chunk(org, id.ulid(), &chunk_of(number, &rows)).await?;
 
     let waiting = |row: &Row| (row.status == MessageStatus::Queued).then_some(row.channel);
     let channels: BTreeSet<Channel> = rows.iter().filter_map(waiting).collect();
     let mut jobs = Vec::new();
     for channel in channels {
-        let parcel = Parcel {
-            chunk: number,
-            channel,
-            pass: 1,
-            mark: 0,
-            gate1_at: block.gate1_at,
-            due_at: now,
-            driven_at: now,
-            deaths: 0,
-            claim: None,
-            done: false,
-        };
+        let parcel = Parcel::fresh(number, channel, gate1_at, deps.clock.now());
         deps.store.create_parcel(org, id.ulid(), &parcel).await?;
-        jobs.push((
-            channel,
-            DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk: number, channel },
-        ));
+        jobs.push((channel, jobs::dispatch(action, &parcel)));
     }
     Ok(jobs)
 }
 
-fn plan_rows(block: &Block<'_>, chunk: u32, targets: &[MemberId], now: Timestamp) -> Vec<Row> {
-    let setting = Setting {
-        offers: &block.offers,
-        routing: block.action.routing,
-        org_name: &block.org_name,
-        org_country: &block.org_country,
-    };
-    let nothing = BTreeSet::new();
+/// The summary of a chunk whose rows have just been written.
+pub(crate) fn chunk_of(number: u32, rows: &[Row]) -> Chunk {
+    let mut counts: BTreeMap<Channel, Counts> = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row.channel).or_default() += row.counts();
+    }
+    let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    Chunk { number, rows, counts, noted_until: None, window_ends_at: None, version: 0 }
+}
+
+fn plan_rows(
+    action: &Action,
+    planner: &Planner,
+    members: &HashMap<MemberId, StoredMember>,
+    chunk: u32,
+    targets: &[Target],
+    now: Timestamp,
+) -> Vec<Row> {
     let mut rows = Vec::new();
-    for member_id in targets {
-        let stored = block.members.get(member_id);
-        let target = Target {
-            member: stored.map(|stored| &stored.member),
-            opted_out: stored.map_or(&nothing, |stored| &stored.opted_out),
-        };
-        for planned in plan(setting, target) {
+    for target in targets {
+        for planned in planner.rows(target, members.get(&target.member_id)) {
             let slot = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-            let id = MessageId { send: block.action.id.ulid(), chunk, slot };
-            rows.push(row(&block.action.org_id, id, member_id, planned, now));
+            let id = MessageId { send: action.id.ulid(), chunk, slot };
+            let queued =
+                Row::queued(action.org_id.clone(), id, target.member_id.clone(), planned.channel, now);
+            rows.push(planned_row(queued, planned));
         }
     }
     rows
 }
 
-fn row(org: &OrgId, id: MessageId, member: &MemberId, planned: Planned, now: Timestamp) -> Row {
+/// A row that waits, as gate 1 leaves it.
+pub(crate) fn planned_row(queued: Row, planned: Planned) -> Row {
     let status = match planned.refused.as_ref().map(|refusal| refusal.reason) {
         None => MessageStatus::Queued,
         Some(Reason::Failed(_)) => MessageStatus::Failed,
@@ -293,12 +280,11 @@ fn row(org: &OrgId, id: MessageId, member: &MemberId, planned: Planned, now: Tim
     };
     Row {
         status,
-        channel: planned.channel,
         address: planned.address,
         values: planned.values,
-        ended_at: reason.map(|_| now),
+        ended_at: reason.map(|_| queued.created_at),
         reason,
         detail,
-        ..Row::queued(org.clone(), id, member.clone(), planned.channel, now)
+        ..queued
     }
 }

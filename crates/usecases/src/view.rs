@@ -1,26 +1,51 @@
-//! How stored things read in the API.
+//! How actions read in the API.
 
-use serde_json::Value;
+use domain::OrgId;
+use domain::settings::{ChannelSettings, ChannelStatus};
+use store::Store;
 use store::action::Action;
-use wire::api::bulk_action::{ActionView, MoveView, PausedView};
+use store::content::FrozenContent;
+use wire::api::action::{ActionView, MoveView, PausedView};
 
-/// An action as the API shows it. `messages` as they were given.
-pub(crate) fn action_view(action: Action, messages: Value, paused: Option<PausedView>) -> ActionView {
+use crate::Error;
+
+/// An action as it is stored, for answers about it.
+///
+/// # Errors
+/// If the database gives no answer.
+pub(crate) async fn of_action(store: &Store, org: &OrgId, action: Action) -> Result<ActionView, Error> {
+    let content = store.content(org, action.id).await?.ok_or(Error::Missing("the content"))?;
+    let channels = if may_wait(&action) { store.channels(org).await? } else { Vec::new() };
+    Ok(action_view(action, content, &channels))
+}
+
+/// Whether work of the action may wait for a paused sender.
+pub(crate) fn may_wait(action: &Action) -> bool {
+    !action.status.is_settled()
+}
+
+/// An action as the API shows it; `channels` are the organisation's, where the action [may wait](may_wait) for one.
+pub(crate) fn action_view(
+    action: Action,
+    content: FrozenContent,
+    channels: &[ChannelSettings],
+) -> ActionView {
+    let paused = if may_wait(&action) { paused(&content, channels) } else { None };
     ActionView {
         id: action.id,
         kind: "send_message",
         status: action.status,
-        source: "api",
-        schedule_at: None,
+        source: if action.retry_of.is_some() { "retry" } else { "api" },
+        schedule_at: action.schedule_at,
         expires_at: action.expires_at,
         started_at: action.started_at,
         delegated_at: action.delegated_at,
         finished_at: action.finished_at,
         corrected_at: action.corrected_at,
-        retry_of: None,
-        messages,
+        retry_of: action.retry_of,
+        messages: content.as_given,
         routing: action.routing,
-        dedupe: "none",
+        dedupe: action.dedupe,
         duplicates_removed: action.duplicates_removed,
         total: action.total,
         success_count: action.counts.success,
@@ -32,8 +57,8 @@ pub(crate) fn action_view(action: Action, messages: Value, paused: Option<Paused
         delivered_count: action.counts.delivered,
         read_count: action.counts.read,
         paused,
-        estimated_completion: None,
-        spans_days: None,
+        estimated_completion: action.estimated_completion,
+        spans_days: action.spans_days,
         reconciled_at: action.reconciled_at,
         history: action
             .history
@@ -44,4 +69,14 @@ pub(crate) fn action_view(action: Action, messages: Value, paused: Option<Paused
         created_at: action.created_at,
         failure_reason: action.failure_reason,
     }
+}
+
+/// The first channel of the content whose sender is paused.
+fn paused(content: &FrozenContent, channels: &[ChannelSettings]) -> Option<PausedView> {
+    let mut of_content = content.messages.iter().map(|message| message.body.channel());
+    of_content.find_map(|channel| {
+        let settings = channels.iter().find(|settings| settings.channel == channel)?;
+        let reason = settings.status_reason.clone().unwrap_or_else(|| "The sender is paused".into());
+        (settings.status == ChannelStatus::Paused).then_some(PausedView { channel, reason })
+    })
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// A body that a queue carries.
 pub trait Job: Serialize + DeserializeOwned {
-    /// The fair-queue group: the organisation, so that one's huge send does not hold up another's small one.
-    fn group(&self) -> &OrgId;
+    /// The fair-queue group, so that one organisation's huge send does not hold up another's small one.
+    fn group(&self) -> String;
 }
 
 /// `send-message`: write the rows of some blocks of a bulk action's targets.
@@ -45,6 +45,9 @@ pub enum DispatchJob {
         chunk: u32,
         /// The channel whose rows it holds.
         channel: Channel,
+        /// Whether it is a single send or a reply, which does not wait behind the organisation's bulk sends.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        direct: bool,
     },
 }
 
@@ -68,25 +71,27 @@ pub enum ApplyReceiptJob {
 pub const MAX_RECEIPTS: usize = 100;
 
 impl Job for SendMessageJob {
-    fn group(&self) -> &OrgId {
+    fn group(&self) -> String {
         match self {
-            Self::V1 { org_id, .. } => org_id,
+            Self::V1 { org_id, .. } => org_id.to_string(),
         }
     }
 }
 
 impl Job for DispatchJob {
-    fn group(&self) -> &OrgId {
+    fn group(&self) -> String {
         match self {
-            Self::V1 { org_id, .. } => org_id,
+            // No organisation's id holds a colon.
+            Self::V1 { org_id, direct: true, .. } => format!("{org_id}:direct"),
+            Self::V1 { org_id, .. } => org_id.to_string(),
         }
     }
 }
 
 impl Job for ApplyReceiptJob {
-    fn group(&self) -> &OrgId {
+    fn group(&self) -> String {
         match self {
-            Self::V1 { org_id, .. } => org_id,
+            Self::V1 { org_id, .. } => org_id.to_string(),
         }
     }
 }

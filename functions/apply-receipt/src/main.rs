@@ -2,21 +2,14 @@
 
 mod config;
 
-use std::sync::Arc;
-
 use usecases::Notes;
 use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 
+use config::Config;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
-    let deps = &ApplyReceipt {
-        store: aws.store(config.tables, keys),
-        clock: Arc::new(lambda::SystemClock),
-        notes: Notes::default(),
-    };
+    let (Config {}, start) = lambda::start().await?;
+    let deps = &ApplyReceipt { store: start.store, clock: start.clock, notes: Notes::default() };
     lambda::run_sqs_together(|jobs| Box::pin(apply_receipt(deps, jobs))).await
 }

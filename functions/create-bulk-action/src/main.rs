@@ -1,4 +1,4 @@
-//! `create-bulk-action`: accepts a send.
+//! `create-bulk-action`: accepts what is to be sent, in bulk or singly.
 
 mod config;
 
@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 
+use config::Config;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
+    let (config, start) = lambda::start::<Config>().await?;
     let deps = &CreateBulkActions {
-        store: aws.store(config.tables, keys),
-        queue: aws.queue(config.queue_send_message),
-        clock: Arc::new(lambda::SystemClock),
+        store: start.store,
+        queue: start.aws.queue(config.queue_send_message),
+        dispatch: start.aws.dispatch_queues(config.dispatch_queues),
+        clock: start.clock,
         ids: Arc::new(lambda::OsIds),
     };
     lambda::run_http(|request| async move { create_bulk_action(deps, &request).await }).await

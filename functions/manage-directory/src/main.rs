@@ -2,16 +2,13 @@
 
 mod config;
 
-use std::sync::Arc;
-
 use usecases::manage_directory::{Directory, handle};
+
+use config::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
-    let deps = &Directory { store: aws.store(config.tables, keys), clock: Arc::new(lambda::SystemClock) };
+    let (Config {}, start) = lambda::start().await?;
+    let deps = &Directory { store: start.store, clock: start.clock };
     lambda::run_http(|request| async move { handle(deps, &request).await }).await
 }

@@ -2,16 +2,13 @@
 
 mod config;
 
-use std::sync::Arc;
-
 use usecases::read_log::{ReadLog, read_log};
+
+use config::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
-    let deps = &ReadLog { store: aws.store(config.tables, keys), clock: Arc::new(lambda::SystemClock) };
+    let (Config {}, start) = lambda::start().await?;
+    let deps = &ReadLog { store: start.store, clock: start.clock };
     lambda::run_http(|request| async move { read_log(deps, &request).await }).await
 }

@@ -2,26 +2,22 @@
 
 mod config;
 
-use std::sync::Arc;
-
 use channels::ses::CertificateCache;
 use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 
+use config::Config;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let secrets = aws.secrets()?;
-    let keys = secrets.keys().await?;
+    let (config, start) = lambda::start::<Config>().await?;
     let http = channels::http_client()?;
     // The local stack's SNS twin; template.yaml never sets it, so in AWS only Amazon's hosts are believed.
     let local_host = lambda::env("SNS_CERT_HOST");
     let deps = &ReceiveWebhook {
-        store: aws.store(config.tables, keys),
-        queue: aws.queue(config.queue_apply_receipt),
-        secrets,
-        clock: Arc::new(lambda::SystemClock),
+        store: start.store,
+        queue: start.aws.queue(config.queue_apply_receipt),
+        secrets: start.secrets,
+        clock: start.clock,
         certificates: CertificateCache::new(http, local_host),
         known: Known::default(),
         public_base_url: config.public_base_url,

@@ -2,25 +2,18 @@
 
 mod config;
 
-use std::sync::Arc;
+use usecases::send_message::{SendMessage, send_message};
 
-use usecases::send_message::{DispatchQueues, SendMessage, send_message};
+use config::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
+    let (config, start) = lambda::start::<Config>().await?;
     let deps = &SendMessage {
-        store: aws.store(config.tables, keys),
-        queue: aws.queue(config.queue_send_message),
-        dispatch: DispatchQueues {
-            whatsapp: aws.queue(config.queue_dispatch_whatsapp),
-            sms: aws.queue(config.queue_dispatch_sms),
-            email: aws.queue(config.queue_dispatch_email),
-        },
-        clock: Arc::new(lambda::SystemClock),
+        store: start.store,
+        queue: start.aws.queue(config.queue_send_message),
+        dispatch: start.aws.dispatch_queues(config.dispatch_queues),
+        clock: start.clock,
     };
     lambda::run_sqs(|job, _deadline| send_message(deps, job)).await
 }

@@ -2,20 +2,17 @@
 
 mod config;
 
-use std::sync::Arc;
-
 use usecases::unsubscribe::{Unsubscribe, unsubscribe};
+
+use config::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    lambda::init();
-    let config = config::Config::from_env()?;
-    let aws = lambda::Aws::load().await;
-    let keys = aws.secrets()?.keys().await?;
+    let (Config {}, start) = lambda::start().await?;
     let deps = &Unsubscribe {
-        tokens: lambda::UnsubscribeTokens::new(keys.clone()),
-        store: aws.store(config.tables, keys),
-        clock: Arc::new(lambda::SystemClock),
+        tokens: lambda::UnsubscribeTokens::new(start.keys),
+        store: start.store,
+        clock: start.clock,
     };
     lambda::run_http(|request| async move { unsubscribe(deps, &request).await }).await
 }

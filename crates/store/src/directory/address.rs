@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::opt_out::{AddressHash, OptOuts};
 use domain::{MemberId, OrgId};
 
-use super::read::{Consistency, corrupt, key};
-use super::transaction::Write;
-use crate::item::{Item, Reader, Writer, json, n, s};
+use super::read::Consistency;
+use crate::item::{Item, Reader, Writer, json, key, n, s};
+use crate::transaction::{Table, Write};
 use crate::{Result, Store, keys};
 
 /// An address that some member has or had, or that has been opted out.
@@ -26,14 +26,14 @@ pub struct AddressRecord {
 
 impl AddressRecord {
     pub(super) fn key(org: &OrgId, hash: &AddressHash) -> Item {
-        key(&keys::address(org, hash.as_str()), keys::ADDRESS)
+        key(keys::address(org, hash.as_str()), s(keys::ADDRESS))
     }
 
     /// The write that makes this the record, if it still has the version `seen`. An address that nobody has and that has
     /// no opt-outs leaves no item.
     pub(super) fn write(&self, org: &OrgId, hash: &AddressHash, seen: u64) -> Write {
         if self.members.is_empty() && self.opt_outs.is_empty() {
-            return Write::delete(Self::key(org, hash)).when_version(seen);
+            return Write::delete(Table::Directory, Self::key(org, hash)).when_version(seen);
         }
         let members = self.members.iter().map(ToString::to_string).collect::<Vec<_>>();
         let item = Writer::default()
@@ -44,7 +44,7 @@ impl AddressRecord {
             .set("version", n(self.version))
             .maybe("copying", self.copying.map(n))
             .done();
-        Write::put(item).when_version(seen)
+        Write::put(Table::Directory, item).when_version(seen)
     }
 
     fn from_item(item: &Item) -> Result<Self> {
@@ -55,7 +55,7 @@ impl AddressRecord {
             Some(_) => None,
         };
         Ok(Self {
-            members: members.ok_or_else(|| corrupt(item, "members"))?,
+            members: members.ok_or_else(|| read.corrupt("members"))?,
             opt_outs: read.json("opt_outs")?,
             version: read.number("version")?,
             copying: read.number_opt("copying")?,
@@ -82,8 +82,8 @@ impl Store {
     ) -> Result<HashMap<AddressHash, AddressRecord>> {
         let by_pk: HashMap<String, AddressHash> =
             hashes.into_iter().map(|hash| (keys::address(org, hash.as_str()), hash.clone())).collect();
-        let asked = by_pk.keys().map(|pk| (pk.clone(), keys::ADDRESS.to_owned())).collect();
-        let items = self.directory_items(asked, consistency).await?;
+        let asked: Vec<Item> = by_pk.keys().map(|pk| key(pk, s(keys::ADDRESS))).collect();
+        let items = self.directory_items(&asked, consistency).await?;
         items
             .iter()
             .map(|item| {

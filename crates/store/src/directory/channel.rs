@@ -1,11 +1,11 @@
 //! Channels. Their settings are a person's, their status is also the dispatchers': both are written under one version.
 
-use aws_sdk_dynamodb::error::SdkError;
 use domain::settings::{ChannelSettings, ChannelStatus};
 use domain::{Channel, OrgId, Timestamp};
 
 use super::Put;
-use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::conditional::conditional;
+use crate::item::{Item, Reader, Writer, json, key, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 
 /// How often a change is decided anew because others wrote in between.
@@ -70,10 +70,9 @@ impl Store {
                     .condition_expression("version = :seen")
                     .expression_attribute_values(":seen", n(seen)),
             };
-            match write.set_item(Some(to_item(org, &settings, seen + 1))).send().await {
-                Ok(_) => return Ok(Ok((settings, put))),
-                Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {}
-                Err(e) => return Err(StoreError::call("PutItem")(e)),
+            let write = write.set_item(Some(to_item(org, &settings, seen + 1)));
+            if conditional(write.send().await)?.is_done() {
+                return Ok(Ok((settings, put)));
             }
         }
         Err(StoreError::Undone { operation: "PutItem", left: 1, code: "contended".into() })
@@ -107,7 +106,7 @@ impl Store {
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(held) OR held = :no)")
             .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .expression_attribute_values(":reason", s(reason));
-        settled(request.send().await)
+        Ok(conditional(request.send().await)?.is_done())
     }
 
     /// Resumes a sender that the provider accepts again, unless a person has paused it. Answers whether it was paused.
@@ -122,7 +121,7 @@ impl Store {
                 "attribute_exists(pk) AND #status <> :status AND (attribute_not_exists(held) OR held = :no)",
             )
             .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false));
-        settled(request.send().await)
+        Ok(conditional(request.send().await)?.is_done())
     }
 
     fn status_update(
@@ -135,27 +134,11 @@ impl Store {
         self.client
             .update_item()
             .table_name(&self.tables.directory)
-            .set_key(Some(super::read::key(&keys::org(org), &keys::channel(channel))))
+            .set_key(Some(key(keys::org(org), s(keys::channel(channel)))))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", s(status.as_str()))
             .expression_attribute_values(":at", time(at))
             .expression_attribute_values(":one", n(1))
-    }
-}
-
-fn settled<T>(
-    result: std::result::Result<
-        T,
-        SdkError<
-            aws_sdk_dynamodb::operation::update_item::UpdateItemError,
-            aws_sdk_dynamodb::config::http::HttpResponse,
-        >,
-    >,
-) -> Result<bool> {
-    match result {
-        Ok(_) => Ok(true),
-        Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(false),
-        Err(e) => Err(StoreError::call("UpdateItem")(e)),
     }
 }
 

@@ -8,9 +8,9 @@ use domain::{Channel, MemberId, OrgId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::member_item::{MemberItem, Reach};
-use super::read::{Consistency, corrupt, key};
+use super::read::Consistency;
 use super::{AddressRecord, MemberFilter, Page};
-use crate::item::{Item, Reader, s};
+use crate::item::{Item, Reader, key, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// Parts into which an organisation's members are divided, by a hash of their id; numbered from 0.
@@ -86,7 +86,7 @@ impl Store {
             .table_name(&self.tables.directory)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", s(&pk))
-            .set_exclusive_start_key(after.map(|id| key(&pk, id.as_str())))
+            .set_exclusive_start_key(after.map(|id| key(&pk, s(id.as_str()))))
             .limit(i32::from(limit.max(1)))
             .consistent_read(true);
         let answer = request.send().await.map_err(StoreError::call("Query"))?;
@@ -169,13 +169,17 @@ impl Store {
         ids: &BTreeSet<MemberId>,
         consistency: Consistency,
     ) -> Result<BTreeMap<MemberId, MemberItem>> {
-        let asked = ids.iter().map(|id| (keys::member(org, id), id.to_string())).collect();
-        let items = self.directory_items(asked, consistency).await?;
+        let asked: Vec<Item> = ids.iter().map(|id| MemberItem::key(org, id)).collect();
+        let items = self.directory_items(&asked, consistency).await?;
         items
             .iter()
             .map(|item| {
                 let read = MemberItem::from_item(item)?;
-                if ids.contains(&read.id) { Ok((read.id.clone(), read)) } else { Err(corrupt(item, "sk")) }
+                if ids.contains(&read.id) {
+                    Ok((read.id.clone(), read))
+                } else {
+                    Err(Reader(item).corrupt("sk"))
+                }
             })
             .collect()
     }

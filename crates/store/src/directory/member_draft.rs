@@ -7,9 +7,9 @@ use domain::opt_out::AddressHash;
 use domain::{MemberId, OrgId, Timestamp};
 
 use super::member_item::{Copy, MemberItem, Reach};
-use super::transaction::{Write, next_version};
 use super::{AddressKeys, AddressRecord, MemberWrite, Written};
 use crate::item::{json, n, s};
+use crate::transaction::{Table, Write, next_version};
 
 /// What all writes of a call share.
 #[derive(Debug, Clone, Copy)]
@@ -86,11 +86,11 @@ impl<'a> Draft<'a> {
             (MemberWrite::Delete(_), None) => return None,
             (MemberWrite::Delete(id), Some(known)) => {
                 if known.opt_outs.is_empty() {
-                    Write::delete(MemberItem::key(setting.org, id))
+                    Write::delete(Table::Directory, MemberItem::key(setting.org, id))
                 } else if known.member.is_none() {
                     return None;
                 } else {
-                    Write::put(Self::left_over(known, version).to_item(setting.org))
+                    Write::put(Table::Directory, Self::left_over(known, version).to_item(setting.org))
                 }
             }
             (MemberWrite::Put(member), Some(known)) if self.changes_nothing(setting, member, known) => {
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
                     opt_outs: known.map(|item| item.opt_outs.clone()).unwrap_or_default(),
                     version,
                 };
-                Write::put(item.to_item(setting.org))
+                Write::put(Table::Directory, item.to_item(setting.org))
             }
         };
         Some(write.when_version(seen))
@@ -168,12 +168,15 @@ impl<'a> Draft<'a> {
             MemberWrite::Put(member) => json(member),
             MemberWrite::Delete(_) => json(&()),
         };
-        let mut write =
-            Write::update(MemberItem::key(setting.org, self.id), format!("SET {}{removes}", sets.join(", ")))
-                .name("#data", "data")
-                .value(":data", data)
-                .value(":country", s(setting.org_country))
-                .value(":version", n(version));
+        let mut write = Write::update(
+            Table::Directory,
+            MemberItem::key(setting.org, self.id),
+            format!("SET {}{removes}", sets.join(", ")),
+        )
+        .name("#data", "data")
+        .value(":data", data)
+        .value(":country", s(setting.org_country))
+        .value(":version", n(version));
         for (name, used) in [(":phone", &self.reach.phone), (":email", &self.reach.email)] {
             if let Some(hash) = used {
                 write = write.value(name, s(hash.as_str()));

@@ -8,8 +8,7 @@ use domain::opt_out::{AddressHash, OptOuts};
 use domain::{Channel, MemberId, OrgId};
 
 use super::AddressKeys;
-use super::read::{corrupt, key};
-use crate::item::{Item, Reader, Writer, json, n, s};
+use crate::item::{Item, Reader, Writer, json, key, n, s};
 use crate::{Result, keys};
 
 /// What an address is for.
@@ -124,7 +123,7 @@ pub(super) struct MemberItem {
 impl MemberItem {
     /// The key of a member's item.
     pub(super) fn key(org: &OrgId, id: &MemberId) -> Item {
-        key(&keys::member(org, id), id.as_str())
+        key(keys::member(org, id), s(id.as_str()))
     }
 
     pub(super) fn to_item(&self, org: &OrgId) -> Item {
@@ -157,7 +156,7 @@ impl MemberItem {
             country: read.text("country")?.to_owned(),
             phone: read.parsed_opt("phone", hash)?,
             email: read.parsed_opt("email", hash)?,
-            copies: copies.ok_or_else(|| corrupt(item, "copies"))?,
+            copies: copies.ok_or_else(|| read.corrupt("copies"))?,
             opt_outs: read.json("opt_outs")?,
             version: read.number("version")?,
         })

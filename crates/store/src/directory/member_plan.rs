@@ -6,8 +6,8 @@ use domain::MemberId;
 use domain::opt_out::AddressHash;
 
 use super::member_draft::{Addresses, Changed, Draft, Setting};
-use super::transaction::{Write, next_version};
 use super::{AddressRecord, MAX_MEMBERS_PER_ADDRESS};
+use crate::transaction::{Write, next_version};
 
 /// Longest transaction, in bytes of members; DynamoDB takes 4 MB.
 const MAX_BYTES: usize = 1_000_000;

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::member_draft::{Draft, Setting};
 use super::member_plan::round;
 use super::read::Consistency;
-use super::transaction::Committed;
+use crate::transaction::Committed;
 use crate::{Result, Store};
 
 /// Most members who may have the same address. It bounds what an opt-out of the address has to write, and keeps the

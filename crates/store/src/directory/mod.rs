@@ -40,7 +40,6 @@ mod read;
 mod seen;
 mod template;
 mod tokens;
-mod transaction;
 
 pub use address::AddressRecord;
 pub use address_keys::{AddressKeys, Purpose, WeakKey};

@@ -12,9 +12,9 @@ use super::AddressRecord;
 use super::member_item::{Kind, MemberItem, out_attribute};
 use super::opt_out_log::OptOutChange;
 use super::read::Consistency;
-use super::transaction::{Committed, Write, next_version};
 use super::{MemberWrite, Written};
 use crate::item::n;
+use crate::transaction::{Committed, Table, Write, next_version};
 use crate::{Result, Store, StoreError};
 
 /// How many members' copies go into the transaction of an address; it holds 100 writes at most.
@@ -201,7 +201,7 @@ impl Store {
             .buffer_unordered(CONCURRENT)
             .try_collect::<()>()
             .await?;
-        let done = Write::update(AddressRecord::key(org, address), "REMOVE copying");
+        let done = Write::update(Table::Directory, AddressRecord::key(org, address), "REMOVE copying");
         // If the mark is another's by now, it stays: it costs that one's successor some writes and nothing else.
         self.commit(vec![done.when("copying = :version").value(":version", n(version))]).await.map(drop)
     }
@@ -228,10 +228,14 @@ impl Store {
             }
             let version = next_version(item.version, now);
             let mut writes = vec![
-                Write::update(MemberItem::key(org, member), "SET opt_outs = :opt_outs, version = :version")
-                    .when_version(item.version)
-                    .value(":opt_outs", crate::item::json(&opt_outs))
-                    .value(":version", n(version)),
+                Write::update(
+                    Table::Directory,
+                    MemberItem::key(org, member),
+                    "SET opt_outs = :opt_outs, version = :version",
+                )
+                .when_version(item.version)
+                .value(":opt_outs", crate::item::json(&opt_outs))
+                .value(":version", n(version)),
             ];
             if recorded.was_out != recorded.is_out {
                 writes.push(
@@ -265,6 +269,7 @@ fn copy_write(
     record: &AddressRecord,
 ) -> (Write, Write) {
     let update = Write::update(
+        Table::Directory,
         MemberItem::key(org, member),
         "SET copies.#address.#out = :out, copies.#address.#v = :v",
     )

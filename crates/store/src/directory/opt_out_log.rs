@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::opt_out::{AddressHash, Subject};
 use domain::{Channel, MemberId, OrgId, Timestamp};
 
-use super::transaction::Write;
 use crate::item::{Item, Reader, Writer, n, s, time};
+use crate::transaction::{Table, Write};
 use crate::{Result, Store, StoreError, keys};
 
 /// How long an entry is kept: longer than a row may wait between its gates.
@@ -45,7 +45,7 @@ impl OptOutChange {
             .set("version", n(self.version))
             .set("ttl", n((self.recorded_at + KEPT).secs()))
             .done();
-        Write::put(item)
+        Write::put(Table::Directory, item)
     }
 
     fn from_item(item: &Item) -> Result<Self> {
@@ -94,10 +94,10 @@ impl OptOutsSince {
 
     /// Whether, by the log, `member` or the address is opted out of `channel`. What happened before the span is not in
     /// it: gate 1 has seen that.
-    pub fn has_opted_out(&self, channel: Channel, member: &MemberId, address: &AddressHash) -> bool {
+    pub fn has_opted_out(&self, channel: Channel, member: Option<&MemberId>, address: &AddressHash) -> bool {
         let out = |state: Option<&(u64, bool)>| state.is_some_and(|(_, out)| *out);
         out(self.by_address.get(&(address.clone(), channel)))
-            || out(self.by_member.get(&(member.clone(), channel)))
+            || member.is_some_and(|member| out(self.by_member.get(&(member.clone(), channel))))
     }
 
     /// Whether nothing changed.
@@ -161,10 +161,10 @@ mod tests {
             for version in order {
                 log.add(change(version, version != 3));
             }
-            assert!(!log.has_opted_out(Channel::Sms, &member, &address), "{order:?}");
+            assert!(!log.has_opted_out(Channel::Sms, Some(&member), &address), "{order:?}");
             log.add(change(4, true));
-            assert!(log.has_opted_out(Channel::Sms, &member, &address));
-            assert!(!log.has_opted_out(Channel::Email, &member, &address));
+            assert!(log.has_opted_out(Channel::Sms, Some(&member), &address));
+            assert!(!log.has_opted_out(Channel::Email, Some(&member), &address));
         }
     }
 }

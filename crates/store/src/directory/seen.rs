@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{Channel, OrgId, Timestamp};
 
+use crate::conditional::Conditional;
 use crate::item::{Reader, Writer, n, s, time};
-use crate::{Result, Store, StoreError, keys};
+use crate::{Result, Store, keys};
 
 /// Twilio keeps messages for 400 days, so nobody has an older call to repeat.
 const KEPT_FOR: Duration = Duration::from_hours(400 * 24);
@@ -32,25 +30,9 @@ impl Store {
             .set("at", time(now))
             .set("ttl", n((now + KEPT_FOR).secs()))
             .done();
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.tables.directory)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(now),
-            Err(SdkError::ServiceError(e)) => match e.into_err() {
-                PutItemError::ConditionalCheckFailedException(refused) => match &refused.item {
-                    Some(seen) => Reader(seen).time("at"),
-                    None => Ok(now),
-                },
-                other => Err(StoreError::service("PutItem", other)),
-            },
-            Err(e) => Err(StoreError::call("PutItem")(e)),
+        match self.put_new(&self.tables.directory, item).await? {
+            Conditional::Done(_) | Conditional::Refused(None) => Ok(now),
+            Conditional::Refused(Some(seen)) => Reader(&seen).time("at"),
         }
     }
 }

@@ -5,7 +5,7 @@ use domain::settings::{TemplateContent, TemplateSettings};
 use domain::{OrgId, TemplateId};
 
 use super::{Page, Put};
-use crate::item::{Item, Reader, Writer, json, s};
+use crate::item::{Item, Reader, Writer, json, key, s};
 use crate::{Result, Store, StoreError, keys};
 
 impl Store {
@@ -29,7 +29,7 @@ impl Store {
         limit: u16,
     ) -> Result<Page<TemplateSettings, TemplateId>> {
         let pk = keys::org(org);
-        let start = after.map(|id| super::read::key(&pk, &keys::template(id)));
+        let start = after.map(|id| key(&pk, s(keys::template(id))));
         let answer = self
             .client
             .query()

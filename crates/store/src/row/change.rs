@@ -1,7 +1,7 @@
 //! How rows change: conditional writes that only climb.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::receipt::Report;
 use domain::{Channel, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
@@ -9,8 +9,9 @@ use domain::{Channel, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timesta
 use super::item::{from_item, to_item};
 use super::{Event, Row, Unknown};
 use crate::batch::{Executed, Statement};
+use crate::conditional::{Conditional, conditional};
 use crate::item::{json, n, s, time};
-use crate::{Result, Store, StoreError, keys};
+use crate::{Result, Store, keys};
 
 /// Something that became known about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,7 +277,7 @@ impl Store {
         for (name, status) in names.iter().zip(from) {
             update = update.expression_attribute_values(name, s(status.as_str()));
         }
-        changed(update.send().await)
+        changed(conditional(update.send().await)?)
     }
 
     /// Completes a row that overtook the record of its acceptance.
@@ -290,7 +291,7 @@ impl Store {
             .collect();
         let update =
             self.update_row(&row.org_id, row.id, &sets, change).condition_expression("attribute_exists(pk)");
-        changed(update.send().await).map(|_| ())
+        conditional(update.send().await).map(drop)
     }
 
     /// Adds to what happened to a message without moving it; beyond 20 events nothing is added.
@@ -314,7 +315,7 @@ impl Store {
             .expression_attribute_values(":most", n(20))
             .send()
             .await;
-        changed(result).map(|_| ())
+        conditional(result).map(drop)
     }
 
     fn update_row(
@@ -323,7 +324,7 @@ impl Store {
         id: MessageId,
         sets: &Sets,
         change: &Change,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    ) -> UpdateItemFluentBuilder {
         let mut update = self
             .client
             .update_item()
@@ -351,18 +352,10 @@ impl Store {
     }
 }
 
-fn changed<T>(
-    result: std::result::Result<T, SdkError<UpdateItemError, aws_sdk_dynamodb::config::http::HttpResponse>>,
-) -> Result<Changed> {
-    match result {
-        Ok(_) => Ok(Changed::Yes),
-        Err(SdkError::ServiceError(e)) => match e.into_err() {
-            UpdateItemError::ConditionalCheckFailedException(refused) => match &refused.item {
-                Some(item) => Ok(Changed::AlreadyPast(Box::new(from_item(item)?))),
-                None => Ok(Changed::Missing),
-            },
-            other => Err(StoreError::service("UpdateItem", other)),
-        },
-        Err(e) => Err(StoreError::call("UpdateItem")(e)),
+fn changed(update: Conditional<UpdateItemOutput>) -> Result<Changed> {
+    match update {
+        Conditional::Done(_) => Ok(Changed::Yes),
+        Conditional::Refused(Some(item)) => Ok(Changed::AlreadyPast(Box::new(from_item(&item)?))),
+        Conditional::Refused(None) => Ok(Changed::Missing),
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::member::Address;
 use domain::{MessageId, MessageStatus, Reason, Timestamp};
 
-use super::{Row, Unknown};
+use super::{Origin, Row, Unknown};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, keys};
 
@@ -20,11 +20,19 @@ pub(super) fn created_at(created: &str) -> Option<Timestamp> {
 }
 
 /// The item of a row that is being created.
-pub(super) fn to_item(row: &Row) -> Item {
+pub(crate) fn to_item(row: &Row) -> Item {
+    let inbound = match &row.origin {
+        Origin::Inbound(inbound) => Some(json(inbound)),
+        Origin::Bulk | Origin::Single => None,
+    };
     Writer::default()
         .set("pk", s(keys::row(&row.org_id, row.id)))
         .set("sk", n(row.id.slot))
-        .set("member_key", s(keys::member_timeline(&row.org_id, &row.member_id)))
+        .maybe("member_key", row.member_id.as_ref().map(|id| s(keys::member_timeline(&row.org_id, id))))
+        // Bulk rows are found through their chunks; an index entry for each would cost a write unit more.
+        .maybe("org_key", (row.origin != Origin::Bulk).then(|| s(row.org_id.as_str())))
+        .maybe("conversation_key", row.conversation.as_ref().map(|id| s(keys::thread(&row.org_id, id))))
+        .maybe("inbound", inbound)
         .set("created", s(created(row.created_at, row.id)))
         .set("status", s(row.status.as_str()))
         .set("channel", s(row.channel.as_str()))
@@ -33,6 +41,9 @@ pub(super) fn to_item(row: &Row) -> Item {
         .maybe("reason", row.reason.map(|reason| s(reason.as_str())))
         .maybe("detail", row.detail.as_ref().map(s))
         .maybe("ended_at", row.ended_at.map(time))
+        .maybe("covered_by", row.covered_by.map(|id| s(id.to_string())))
+        .maybe("provider_message_id", row.provider_message_id.as_ref().map(s))
+        .maybe("delivered_at", row.delivered_at.map(time))
         .done()
 }
 
@@ -43,10 +54,16 @@ pub(super) fn from_item(item: &Item) -> Result<Row> {
     Ok(Row {
         org_id,
         id,
+        origin: match (read.json_opt("inbound")?, item.contains_key("org_key")) {
+            (Some(inbound), _) => Origin::Inbound(inbound),
+            (None, true) => Origin::Single,
+            (None, false) => Origin::Bulk,
+        },
         status: read.parsed("status", MessageStatus::from_name)?,
         channel: read.parsed("channel", |text| text.parse().ok())?,
-        member_id: read.parsed("member_key", |key| key.split_once('#')?.1.parse().ok())?,
+        member_id: read.parsed_opt("member_key", |key| key.split_once('#')?.1.parse().ok())?,
         address: read.text_opt("address")?.map(|text| Address::stored(text.to_owned())),
+        conversation: read.parsed_opt("conversation_key", |key| key.split_once('#')?.1.parse().ok())?,
         values: values(&read)?,
         created_at: read.parsed("created", created_at)?,
         pass: read.number_opt("pass")?.unwrap_or(1),
@@ -64,6 +81,10 @@ pub(super) fn from_item(item: &Item) -> Result<Row> {
         ended_at: read.time_opt("ended_at")?,
         delivered_at: read.time_opt("delivered_at")?,
         read_at: read.time_opt("read_at")?,
+        covered_by: read.parsed_opt("covered_by", |id| id.parse().ok())?,
+        replied_at: read.time_opt("replied_at")?,
+        opted_out_at: read.time_opt("opted_out_at")?,
+        erased: read.flag("erased"),
         events: events(&read, item)?,
     })
 }

@@ -9,8 +9,8 @@ use ulid::Ulid;
 
 use super::Row;
 use super::item::{created, created_at};
-use crate::batch_get::{Wanted, key};
-use crate::item::{Item, Reader, n, s};
+use crate::batch_get::Wanted;
+use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
 /// Which part of a member's timeline to read.

@@ -10,10 +10,15 @@ use std::collections::BTreeMap;
 use domain::counts::Counts;
 use domain::member::Address;
 use domain::variables::Variable;
-use domain::{Channel, MemberId, MessageId, MessageStatus, OrgId, Reason, Timestamp};
+use domain::{
+    Attribution, BulkActionId, Channel, ConversationId, MemberId, MessageId, MessageStatus, OrgId, Reason,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use change::{Change, Changed};
+pub(crate) use item::to_item;
 pub use list::TimelineSpan;
 
 /// A message.
@@ -23,14 +28,18 @@ pub struct Row {
     pub org_id: OrgId,
     /// Its id, which is its key.
     pub id: MessageId,
+    /// What it came from.
+    pub origin: Origin,
     /// Where it is.
     pub status: MessageStatus,
     /// Its channel.
     pub channel: Channel,
-    /// Its recipient.
-    pub member_id: MemberId,
-    /// Where it goes.
+    /// Its recipient, or who wrote it; `None` if that is not known.
+    pub member_id: Option<MemberId>,
+    /// Where it goes or came from.
     pub address: Option<Address>,
+    /// The conversation that it is a part of: of what was written in it, not of bulk sends.
+    pub conversation: Option<ConversationId>,
     /// The recipient's values of the variables that the content uses.
     pub values: BTreeMap<Variable, String>,
     /// When the row was written.
@@ -65,8 +74,54 @@ pub struct Row {
     pub delivered_at: Option<Timestamp>,
     /// When it was read.
     pub read_at: Option<Timestamp>,
+    /// The message to the same address that covers this one.
+    pub covered_by: Option<MessageId>,
+    /// When a member first answered it.
+    pub replied_at: Option<Timestamp>,
+    /// When a recipient opted out because of it.
+    pub opted_out_at: Option<Timestamp>,
+    /// Whether it was emptied when its member was erased.
+    pub erased: bool,
     /// What else happened, oldest first: at most 20.
     pub events: Vec<Event>,
+}
+
+/// What a message came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A bulk action, whose id is in the message's.
+    Bulk,
+    /// A single send or a reply.
+    Single,
+    /// A member.
+    Inbound(Box<Inbound>),
+}
+
+/// What a member wrote.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The text; empty where only other things came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What came with it or instead of it, as the provider describes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Value>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<MessageId>,
+    /// The bulk action of that message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk_action_id: Option<BulkActionId>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
+}
+
+impl std::fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What people write is nobody else's affair.
+        f.debug_struct("Inbound").field("in_reply_to", &self.in_reply_to).finish_non_exhaustive()
+    }
 }
 
 /// Why a call's outcome is not known.
@@ -102,7 +157,7 @@ pub struct Event {
 }
 
 impl Row {
-    /// A row that waits for its slot, with nothing known of it yet.
+    /// A bulk row that waits for its slot, with nothing known of it yet.
     pub fn queued(
         org_id: OrgId,
         id: MessageId,
@@ -110,13 +165,20 @@ impl Row {
         channel: Channel,
         created_at: Timestamp,
     ) -> Self {
+        Self { member_id: Some(member_id), ..Self::to_nobody(org_id, id, channel, created_at) }
+    }
+
+    /// The same, without a recipient.
+    pub fn to_nobody(org_id: OrgId, id: MessageId, channel: Channel, created_at: Timestamp) -> Self {
         Self {
             org_id,
             id,
+            origin: Origin::Bulk,
             status: MessageStatus::Queued,
             channel,
-            member_id,
+            member_id: None,
             address: None,
+            conversation: None,
             values: BTreeMap::new(),
             created_at,
             pass: 1,
@@ -134,13 +196,21 @@ impl Row {
             ended_at: None,
             delivered_at: None,
             read_at: None,
+            covered_by: None,
+            replied_at: None,
+            opted_out_at: None,
+            erased: false,
             events: Vec::new(),
         }
     }
 
     /// What the row counts as.
     pub fn counts(&self) -> Counts {
-        Counts::of_row(self.status, self.sent_at.is_some())
+        Counts {
+            replied: u64::from(self.replied_at.is_some()),
+            opted_out: u64::from(self.opted_out_at.is_some()),
+            ..Counts::of_row(self.status, self.sent_at.is_some())
+        }
     }
 
     /// When its receipt window ends, if it waits for a receipt. `window_s` in seconds.

@@ -1,23 +1,13 @@
 //! Reading rows.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use domain::{MemberId, MessageId, OrgId};
+use domain::{MessageId, OrgId};
 use ulid::Ulid;
 
 use super::Row;
 use super::item::from_item;
-use crate::item::{Item, Reader, n, s};
+use crate::batch_get::Wanted;
+use crate::item::{Item, key, n, s};
 use crate::{Result, Store, StoreError, keys};
-
-/// Where a page of a member's timeline ended.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct TimelinePosition {
-    pk: String,
-    slot: u16,
-    created: String,
-}
 
 impl Store {
     /// A row, read strongly.
@@ -25,25 +15,13 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn row(&self, org: &OrgId, id: MessageId) -> Result<Option<Row>> {
-        self.read_row(org, id, true).await
-    }
-
-    /// A row with eventual consistency, at half the price: for news that usually adds nothing.
-    ///
-    /// # Errors
-    /// If DynamoDB gives no answer or the item does not convert.
-    pub async fn row_eventually(&self, org: &OrgId, id: MessageId) -> Result<Option<Row>> {
-        self.read_row(org, id, false).await
-    }
-
-    async fn read_row(&self, org: &OrgId, id: MessageId, consistent: bool) -> Result<Option<Row>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.tables.message_logs)
             .key("pk", s(keys::row(org, id)))
             .key("sk", n(id.slot))
-            .consistent_read(consistent)
+            .consistent_read(true)
             .send()
             .await
             .map_err(StoreError::call("GetItem"))?;
@@ -71,96 +49,14 @@ impl Store {
         items.iter().map(from_item).collect()
     }
 
-    /// A page of a member's messages, newest first. Eventually consistent.
-    ///
-    /// # Errors
-    /// If DynamoDB gives no answer or an item does not convert.
-    pub async fn rows_of_member(
-        &self,
-        org: &OrgId,
-        member: &MemberId,
-        limit: i32,
-        from: Option<&TimelinePosition>,
-    ) -> Result<(Vec<Row>, Option<TimelinePosition>)> {
-        let start = from.map(|position| {
-            HashMap::from([
-                ("pk".to_owned(), s(&position.pk)),
-                ("sk".to_owned(), n(position.slot)),
-                ("member_key".to_owned(), s(keys::member_timeline(org, member))),
-                ("created".to_owned(), s(&position.created)),
-            ])
-        });
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.tables.message_logs)
-            .index_name("by-member")
-            .key_condition_expression("member_key = :member")
-            .expression_attribute_values(":member", s(keys::member_timeline(org, member)))
-            .scan_index_forward(false)
-            .limit(limit)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(StoreError::call("Query"))?;
-        let ids: Vec<MessageId> = answer.items().iter().map(id_of).collect::<Result<_>>()?;
-        let next = answer.last_evaluated_key.as_ref().map(position).transpose()?;
-        let mut rows = self.rows(org, &ids).await?;
-        rows.sort_by_key(|row| std::cmp::Reverse(row.order()));
-        Ok((rows, next))
-    }
-
-    /// The rows with these ids, in no particular order; those that do not exist are left out. Eventually consistent.
+    /// The rows with these ids, which are all different, in no particular order; those that do not exist are left out. Eventually consistent.
     ///
     /// # Errors
     /// If DynamoDB gives no answer or an item does not convert.
     pub async fn rows(&self, org: &OrgId, ids: &[MessageId]) -> Result<Vec<Row>> {
-        let mut rows = Vec::with_capacity(ids.len());
-        for hundred in ids.chunks(100) {
-            let mut keys: Vec<HashMap<String, AttributeValue>> = hundred
-                .iter()
-                .map(|id| {
-                    HashMap::from([("pk".to_owned(), s(keys::row(org, *id))), ("sk".to_owned(), n(id.slot))])
-                })
-                .collect();
-            // What DynamoDB leaves unread is asked for again; each answer brings at least something.
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-                let wanted = wanted.map_err(|e| StoreError::Call {
-                    operation: "BatchGetItem",
-                    code: "build".into(),
-                    source: e.into(),
-                })?;
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.tables.message_logs, wanted)
-                    .send()
-                    .await
-                    .map_err(StoreError::call("BatchGetItem"))?;
-                for item in answer.responses.iter().flat_map(|tables| tables.values()).flatten() {
-                    rows.push(from_item(item)?);
-                }
-                let left =
-                    answer.unprocessed_keys.and_then(|mut left| left.remove(&self.tables.message_logs));
-                keys = left.map(|left| left.keys).unwrap_or_default();
-            }
-        }
-        Ok(rows)
+        let wanted = Wanted { table: &self.tables.message_logs, strong: false, attributes: None };
+        let wanted_keys: Vec<Item> = ids.iter().map(|id| key(keys::row(org, *id), n(id.slot))).collect();
+        let items = self.get_all(wanted, &wanted_keys).await?;
+        items.iter().map(from_item).collect()
     }
-}
-
-fn id_of(item: &Item) -> Result<MessageId> {
-    let read = Reader(item);
-    let slot: u16 = read.number("sk")?;
-    Ok(read.parsed("pk", |pk| keys::parse_row(pk, slot))?.1)
-}
-
-fn position(key: &Item) -> Result<TimelinePosition> {
-    let read = Reader(key);
-    Ok(TimelinePosition {
-        pk: read.text("pk")?.to_owned(),
-        slot: read.number("sk")?,
-        created: read.text("created")?.to_owned(),
-    })
 }

@@ -3,16 +3,16 @@
 use domain::content::{Body, Component, Content, Parameter};
 use domain::permission::{Caller, Permission};
 use domain::settings::{
-    ChannelSettings, TemplateContent, TemplateParameter, TemplateSettings, TemplateStatus,
+    ChannelSettings, DEFAULT_RECEIPT_WINDOW_S, TemplateContent, TemplateParameter, TemplateSettings,
+    TemplateStatus,
 };
 use domain::variables::{RENDERER_VERSION, Template, Variable};
 use domain::{Channel, TemplateId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Store;
-use wire::api::bulk_action::{MessageRequest, Says};
+use wire::api::content::{MessageRequest, Says};
 use wire::api::problem::{FieldError, Problem};
 
-use super::not_configured;
 use crate::Refused;
 
 /// The content of a send.
@@ -28,35 +28,75 @@ pub(super) async fn freeze(
     let mut errors = Vec::new();
     let mut frozen = Vec::new();
     for (index, message) in messages.iter().enumerate() {
+        let at = format!("messages[{index}].");
         if !channels.iter().any(|settings| settings.channel == message.channel) {
-            errors.push(not_configured(index, message.channel));
+            errors.push(not_configured(&format!("{at}channel"), message.channel));
         }
-        let content = match &message.says {
-            Says::Typed(body) => {
-                Some(Content { template_id: None, renderer: RENDERER_VERSION, body: body.clone() })
-            }
-            Says::Template { id, parameters, subject } => {
-                let template = usable(store, caller, index, id, message.channel, &mut errors).await?;
-                template.map(|template| fill(index, template, parameters, subject.as_ref(), &mut errors))
-            }
-        };
-        if let Some(content) = content {
-            errors.extend(check_variables(index, &content.body));
-            frozen.push(content);
-        }
+        frozen.extend(content_of(store, caller, &at, message.channel, &message.says, &mut errors).await?);
     }
     if errors.is_empty() { Ok(frozen) } else { Err(Problem::invalid(errors).into()) }
+}
+
+/// The content of a single message.
+///
+/// # Errors
+/// As [`freeze`].
+pub(crate) async fn freeze_one(
+    store: &Store,
+    caller: &Caller,
+    channels: &[ChannelSettings],
+    message: &MessageRequest,
+) -> Result<Content, Refused> {
+    let mut errors = Vec::new();
+    if !channels.iter().any(|settings| settings.channel == message.channel) {
+        errors.push(not_configured("channel", message.channel));
+    }
+    let content = content_of(store, caller, "", message.channel, &message.says, &mut errors).await?;
+    content.filter(|_| errors.is_empty()).ok_or_else(|| Problem::invalid(errors).into())
+}
+
+/// How long a message on `channel` waits for receipts, in seconds.
+pub(crate) fn receipt_window(channels: &[ChannelSettings], channel: Channel) -> u32 {
+    let settings = channels.iter().find(|settings| settings.channel == channel);
+    settings.map_or(DEFAULT_RECEIPT_WINDOW_S, |settings| settings.receipt_window_s)
+}
+
+fn not_configured(field: &str, channel: Channel) -> FieldError {
+    let message = format!("the organisation has not set up {}", channel.label());
+    FieldError::new(field, "channel_not_configured", message)
+}
+
+/// `at` is what stands before the names of the message's fields.
+async fn content_of(
+    store: &Store,
+    caller: &Caller,
+    at: &str,
+    channel: Channel,
+    says: &Says,
+    errors: &mut Vec<FieldError>,
+) -> Result<Option<Content>, Refused> {
+    let content = match says {
+        Says::Typed(body) => {
+            Some(Content { template_id: None, renderer: RENDERER_VERSION, body: body.clone() })
+        }
+        Says::Template { id, parameters, subject } => {
+            let template = usable(store, caller, at, id, channel, errors).await?;
+            template.map(|template| fill(at, template, parameters, subject.as_ref(), errors))
+        }
+    };
+    errors.extend(content.iter().flat_map(|content| check_variables(at, &content.body)));
+    Ok(content)
 }
 
 async fn usable(
     store: &Store,
     caller: &Caller,
-    index: usize,
+    at: &str,
     id: &TemplateId,
     channel: Channel,
     errors: &mut Vec<FieldError>,
 ) -> Result<Option<TemplateSettings>, Refused> {
-    let field = format!("messages[{index}].template_id");
+    let field = format!("{at}template_id");
     let Some(template) = store.template(&caller.org_id, id).await? else {
         errors.push(FieldError::new(field, "not_found", "there is no such template"));
         return Ok(None);
@@ -74,13 +114,13 @@ async fn usable(
 }
 
 fn fill(
-    index: usize,
+    at: &str,
     template: TemplateSettings,
     given: &BTreeMap<String, String>,
     subject: Option<&String>,
     errors: &mut Vec<FieldError>,
 ) -> Content {
-    let field = |name: &str| format!("messages[{index}].parameters.{name}");
+    let field = |name: &str| format!("{at}parameters.{name}");
     let mut used = BTreeSet::new();
     let body = match template.content {
         TemplateContent::Sms { text, .. } => Body::Sms { text },
@@ -132,9 +172,9 @@ fn names_of(parameter: &TemplateParameter) -> [String; 2] {
 }
 
 /// A variable that is none is found now, not when the message is written for somebody.
-fn check_variables(index: usize, body: &Body) -> Vec<FieldError> {
+fn check_variables(at: &str, body: &Body) -> Vec<FieldError> {
     let texts: Vec<(String, &str, bool)> = match body {
-        Body::Sms { text } => vec![("body".into(), text, false)],
+        Body::Sms { text } | Body::WhatsAppText { text } => vec![("body".into(), text, false)],
         Body::Email { subject, text, html } => {
             let mut texts =
                 vec![("subject".into(), subject.as_str(), false), ("body".into(), text.as_str(), true)];
@@ -147,9 +187,7 @@ fn check_variables(index: usize, body: &Body) -> Vec<FieldError> {
             .collect(),
     };
     let check = |(field, text, may_unsubscribe): (String, &str, bool)| {
-        let error = |code, message: String| {
-            Some(FieldError::new(format!("messages[{index}].{field}"), code, message))
-        };
+        let error = |code, message: String| Some(FieldError::new(format!("{at}{field}"), code, message));
         match Template::parse(text) {
             Err(problem) => error("variable", problem.to_string()),
             Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {

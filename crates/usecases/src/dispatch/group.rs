@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channels::{Outcome, Outgoing, Sender};
-use domain::content::{RenderError, Rendered};
+use domain::content::Rendered;
 use domain::variables::Variable;
 use domain::{FailureCode, MessageId, Reason, SkipCode, Timestamp};
 use futures_util::future::join_all;
+use store::directory::AddressHash;
 use store::parcel::Held;
 use store::row::{Change, Row};
 
-use super::outcome::change_of;
+use super::outcome::{change_of, put_off};
 use super::sender::Line;
 use super::{Connect, Dispatch, Work, record};
 use crate::Error;
@@ -37,6 +38,8 @@ pub(super) enum Sent {
 /// A row and what it says, or why it cannot be said.
 struct Letter {
     row: Row,
+    /// What stands for its address in opt-outs and links.
+    hash: Option<AddressHash>,
     rendered: Result<Rendered, Reason>,
     unsubscribe_url: Option<String>,
 }
@@ -72,9 +75,8 @@ pub(super) async fn send<C: Connect>(
         }
     };
     let calls = letters.into_iter().map(|letter| async {
-        let skip = letter.row.address.as_ref().is_some_and(|address| {
-            gate.has_opted_out(C::CHANNEL, &letter.row.member_id, &deps.store.address_hash(&org, address))
-        });
+        let opted_out = |hash| gate.has_opted_out(C::CHANNEL, letter.row.member_id.as_ref(), hash);
+        let skip = letter.hash.as_ref().is_some_and(opted_out);
         (call(deps, line, &org, &letter, skip, gate_read_at).await, letter.row)
     });
     let results = join_all(calls).await;
@@ -87,9 +89,14 @@ pub(super) async fn send<C: Connect>(
     let mut done = Vec::new();
     let mut throttled = false;
     for ((called, mut row), (_, change)) in results.into_iter().zip(&changes) {
-        if let Called::Answered { outcome, .. } = &called {
-            throttled |= matches!(outcome, Outcome::Retry { slow_down: true, .. });
-            line.learn(deps, &org, outcome, &row, at).await?;
+        match &called {
+            Called::Answered { outcome, .. } => {
+                throttled |= matches!(outcome, Outcome::Retry { slow_down: true, .. });
+                line.learn(deps, &org, outcome, &row, at).await?;
+            }
+            // We are too slow ourselves: a pause helps here, too.
+            Called::TooLate { .. } => throttled = true,
+            Called::Ended(_) => {}
         }
         apply(&mut row, change);
         done.push(row);
@@ -101,7 +108,9 @@ pub(super) async fn send<C: Connect>(
 enum Called {
     /// The provider was called.
     Answered { outcome: Outcome, tried_at: Timestamp },
-    /// It was not.
+    /// It was not: gate 2 was read too long ago to vouch for the row, which goes back for the next pass.
+    TooLate { tried_at: Timestamp },
+    /// It was not and will not be.
     Ended(Reason),
 }
 
@@ -109,6 +118,7 @@ impl Called {
     fn change(&self, row: &Row, at: Timestamp) -> Change {
         match self {
             Self::Answered { outcome, tried_at } => change_of(outcome, row, *tried_at, at),
+            Self::TooLate { tried_at } => put_off(row, *tried_at, at),
             Self::Ended(reason) => Change::Ended {
                 reason: *reason,
                 detail: None,
@@ -141,8 +151,7 @@ async fn call<C: Connect>(
     };
     let tried_at = deps.clock.now();
     if tried_at.since(gate_read_at) > GATE_HOLDS {
-        // Too long ago to vouch for: the row goes back for the next pass, uncalled.
-        return Called::Answered { outcome: stale_gate(), tried_at };
+        return Called::TooLate { tried_at };
     }
     let outgoing = Outgoing {
         message_id: letter.row.id,
@@ -154,24 +163,18 @@ async fn call<C: Connect>(
     Called::Answered { outcome: line.sender.send(&outgoing).await, tried_at }
 }
 
-fn stale_gate() -> Outcome {
-    let text = "the check for opt-outs took too long".to_owned();
-    Outcome::Retry { after: None, slow_down: true, problem: channels::Problem { code: None, text } }
-}
-
 /// Writes the message for its recipient. It was written once at gate 1, so a failure here is one of ours.
 fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
-    let unsubscribe_url = row.address.as_ref().and_then(|address| {
-        let hash = deps.store.address_hash(&work.action.org_id, address);
-        deps.connect.unsubscribe_url(&work.action.org_id, &hash)
-    });
+    let org = &work.action.org_id;
+    let hash = row.address.as_ref().map(|address| deps.store.address_hash(org, address));
+    let unsubscribe_url = hash.as_ref().and_then(|hash| deps.connect.unsubscribe_url(org, hash));
     let mut values: BTreeMap<Variable, String> = row.values.clone();
     values.extend(unsubscribe_url.clone().map(|url| (Variable::UnsubscribeUrl, url)));
-    let rendered = work.content.body.render(&values).map_err(|error| match error {
-        RenderError::Missing(_) => Reason::Failed(FailureCode::MissingVariable),
-        RenderError::Body(_) => Reason::Failed(FailureCode::InternalError),
-    });
-    Letter { row, rendered, unsubscribe_url }
+    let rendered = match &work.message {
+        Ok(message) => message.render(&values).map_err(|_| Reason::Failed(FailureCode::MissingVariable)),
+        Err(_) => Err(Reason::Failed(FailureCode::InternalError)),
+    };
+    Letter { row, hash, rendered, unsubscribe_url }
 }
 
 /// What the change makes of our copy of the row, as far as the rest of the pass depends on it.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channels::Sender;
-use domain::content::Content;
-use domain::{
-    BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, Ids, MessageStatus, OrgId, Reason, Timestamp,
-};
+use domain::content::Prepared;
+use domain::variables::VariableError;
+use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp};
 use queue::Queue;
 use store::Store;
 use store::action::Action;
@@ -21,7 +20,7 @@ use store::row::{Change, Row, Unknown};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
-use crate::{Error, Notes};
+use crate::{Error, Notes, jobs};
 
 pub use sender::{Connect, Email, Sms, WhatsApp};
 
@@ -55,7 +54,8 @@ pub struct Dispatch<C> {
 /// A claimed parcel being worked on.
 struct Work<'a> {
     action: &'a Action,
-    content: &'a Content,
+    /// What its messages say. That it does not parse, its acceptance should have found.
+    message: Result<Prepared, VariableError>,
     parcel: &'a mut Parcel,
     holder: String,
 }
@@ -83,7 +83,7 @@ pub async fn dispatch<C: Connect>(
     job: DispatchJob,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel } = job;
+    let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel, direct: _ } = job;
     if channel != C::CHANNEL {
         return Err(Error::Missing("a parcel of this channel"));
     }
@@ -103,7 +103,8 @@ pub async fn dispatch<C: Connect>(
     let action = deps.store.action(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the action"))?;
     let content = deps.store.content(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the content"))?;
     let content = content.message(channel).ok_or(Error::Missing("the channel's content"))?;
-    let mut work = Work { action: &action, content, parcel: &mut parcel, holder };
+    let message = content.body.prepare();
+    let mut work = Work { action: &action, message, parcel: &mut parcel, holder };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.channel == channel).collect();
@@ -266,7 +267,7 @@ async fn release<C: Connect>(
     let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
     match release {
         Release::Later(at) | Release::NextPass(at) if held == Held::Yes => {
-            drive(deps, org, id, work.parcel, at, now).await
+            drive(deps, work.action, work.parcel, at, now).await
         }
         Release::Later(_) | Release::NextPass(_) | Release::Done => Ok(()),
     }
@@ -280,23 +281,14 @@ fn patience<C: Connect>(deps: &Dispatch<C>) -> Duration {
 /// What is due later than SQS can delay is left to reconcile.
 async fn drive<C: Connect>(
     deps: &Dispatch<C>,
-    org: &OrgId,
-    id: BulkActionId,
+    action: &Action,
     parcel: &Parcel,
     at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    // SQS delays by whole seconds: rounding down would bring the message before the parcel is due.
-    let delay = Duration::from_secs(at.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    let delay = jobs::delay(now, at);
     if delay > queue::MAX_DELAY {
         return Ok(());
     }
-    let (chunk, channel) = (parcel.chunk, parcel.channel);
-    let job = DispatchJob::V1 { org_id: org.clone(), bulk_action_id: id, chunk, channel };
-    Ok(deps.queue.send(&[job], delay).await?)
-}
-
-/// The channel of a dispatcher, for logs.
-pub fn channel_of<C: Connect>() -> Channel {
-    C::CHANNEL
+    Ok(deps.queue.send(&[jobs::dispatch(action, parcel)], delay).await?)
 }

@@ -30,23 +30,36 @@ pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: T
         Outcome::Retry { slow_down: false, problem, .. } if attempts >= MAX_ATTEMPTS => {
             ended(Reason::Failed(FailureCode::ProviderUnavailable), problem.code.clone())
         }
-        Outcome::Retry { after, slow_down, problem } => Change::TryAgain {
+        Outcome::Retry { after, slow_down: false, problem } => Change::TryAgain {
             pass: row.pass + 1,
-            // A refusal that asks for patience is not an attempt that failed.
-            attempts: if *slow_down { row.attempts } else { attempts },
+            attempts,
             tried_at,
-            next_attempt_at: at
-                + after.unwrap_or_else(|| if *slow_down { PATIENCE } else { pause(row.pass) }),
+            next_attempt_at: at + after.unwrap_or_else(|| pause(row.pass)),
             provider_code: problem.code.clone(),
         },
-        Outcome::SenderRefused { problem, .. } => Change::TryAgain {
-            pass: row.pass + 1,
-            attempts: row.attempts,
-            tried_at,
-            next_attempt_at: at + PROBE_AFTER,
-            provider_code: problem.code.clone(),
-        },
+        // A refusal that asks for patience is not an attempt that failed.
+        Outcome::Retry { after, slow_down: true, problem } => {
+            uncounted(row, tried_at, at + after.unwrap_or(PATIENCE), problem.code.clone())
+        }
+        Outcome::SenderRefused { problem, .. } => {
+            uncounted(row, tried_at, at + PROBE_AFTER, problem.code.clone())
+        }
     }
+}
+
+/// A row that was not called after all: it belongs to the next pass.
+pub(super) fn put_off(row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
+    uncounted(row, tried_at, at + PATIENCE, None)
+}
+
+/// Another try that does not count against the limit.
+fn uncounted(
+    row: &Row,
+    tried_at: Timestamp,
+    next_attempt_at: Timestamp,
+    provider_code: Option<String>,
+) -> Change {
+    Change::TryAgain { pass: row.pass + 1, attempts: row.attempts, tried_at, next_attempt_at, provider_code }
 }
 
 fn pause(pass: u32) -> Duration {

@@ -1,12 +1,12 @@
 //! Bulk actions: one, and the history of an organisation.
 
 use domain::permission::Caller;
-use domain::settings::{ChannelSettings, ChannelStatus};
-use domain::{BulkActionId, BulkActionStatus, OrgId};
+use domain::settings::ChannelSettings;
+use domain::{BulkActionId, BulkActionStatus, OrgId, SendSource};
+use store::Store;
 use store::action::Action;
 use store::action_list::{ActionPosition, ActionSpan};
-use store::content::FrozenContent;
-use wire::api::bulk_action::{ActionView, PausedView};
+use wire::api::action::ActionView;
 use wire::api::http::{Reply, Request};
 use wire::api::list::List;
 use wire::api::problem::Problem;
@@ -16,7 +16,7 @@ use super::cursors::Cursors;
 use super::fresh::fresh;
 use super::page::{MAX_EXAMINED, Page};
 use crate::query::Query;
-use crate::view::action_view;
+use crate::view::{self, action_view, may_wait};
 use crate::{Error, Refused};
 
 const MAX_LIMIT: usize = 200;
@@ -29,20 +29,19 @@ const CONTENTS: usize = 25;
 ///
 /// # Errors
 /// 404 if the organisation has none of that id, or if it is none.
-pub(super) async fn find(deps: &ReadLog, org: &OrgId, id: &str) -> Result<Action, Refused> {
+pub(crate) async fn find(store: &Store, org: &OrgId, id: &str) -> Result<Action, Refused> {
     let not_found = || Problem::not_found("bulk action");
     let id: BulkActionId = id.parse().map_err(|_| not_found())?;
-    Ok(deps.store.action(org, id).await?.ok_or_else(not_found)?)
+    let action = store.action(org, id).await?;
+    Ok(action.filter(|action| action.source == SendSource::BulkAction).ok_or_else(not_found)?)
 }
 
 /// `GET /bulk-actions/{id}`.
 pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let org = &caller.org_id;
-    let action = fresh(deps, find(deps, org, request.param("id")).await?).await?;
-    let content = deps.store.content(org, action.id).await?.ok_or(Error::Missing("the content"))?;
-    let channels = if may_wait(&action) { deps.store.channels(org).await? } else { Vec::new() };
-    Ok(Reply::json(200, &view(action, content, &channels)))
+    let action = fresh(deps, find(&deps.store, org, request.param("id")).await?).await?;
+    Ok(Reply::json(200, &view::of_action(&deps.store, org, action).await?))
 }
 
 /// `GET /bulk-actions`. The counts are those that are known: who watches an action reads it by itself.
@@ -107,29 +106,9 @@ async fn add(
             *after = Some(action.position());
             if wanted(&action) {
                 let content = contents.remove(&action.id).ok_or(Error::Missing("the content"))?;
-                page.push(view(action, content, channels));
+                page.push(action_view(action, content, channels));
             }
         }
     }
     Ok(true)
-}
-
-/// Whether work of the action may wait for a paused sender.
-fn may_wait(action: &Action) -> bool {
-    !action.status.is_settled()
-}
-
-fn view(action: Action, content: FrozenContent, channels: &[ChannelSettings]) -> ActionView {
-    let paused = if may_wait(&action) { paused(&content, channels) } else { None };
-    action_view(action, content.as_given, paused)
-}
-
-/// The first channel of the content whose sender is paused.
-fn paused(content: &FrozenContent, channels: &[ChannelSettings]) -> Option<PausedView> {
-    let mut of_content = content.messages.iter().map(|message| message.body.channel());
-    of_content.find_map(|channel| {
-        let settings = channels.iter().find(|settings| settings.channel == channel)?;
-        let reason = settings.status_reason.clone().unwrap_or_else(|| "The sender is paused".into());
-        (settings.status == ChannelStatus::Paused).then_some(PausedView { channel, reason })
-    })
 }

@@ -15,7 +15,7 @@ pub(super) fn write(items: &[FailedItemView]) -> String {
     for item in items {
         let cells = [
             item.message_id.to_string(),
-            item.member_id.to_string(),
+            item.member_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             item.channel.to_string(),
             item.address.clone().unwrap_or_default(),
             item.code.to_owned(),
@@ -68,7 +68,7 @@ mod tests {
     fn cells_are_quoted_where_they_must_be() {
         let item = FailedItemView {
             message_id: row().id,
-            member_id: "m1".parse().unwrap(),
+            member_id: Some("m1".parse().unwrap()),
             channel: domain::Channel::Email,
             address: None,
             code: "provider_rejected",

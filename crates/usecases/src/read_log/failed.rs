@@ -40,7 +40,7 @@ struct Reached {
 /// `GET /bulk-actions/{id}/failed-items`.
 pub(super) async fn list(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let action = find(deps, org, request.param("id")).await?;
+    let action = find(&deps.store, org, request.param("id")).await?;
     let query = Query::parse(request, &["code", "limit", "cursor"])?;
     let code = query.choice("code", &codes(), Reason::as_str)?;
     let as_csv = accept::prefers_csv(request.header("accept"));

@@ -61,7 +61,7 @@ impl Filters {
 
     pub(super) fn want(&self, shown: &Shown) -> bool {
         let row = &shown.row;
-        self.member.as_ref().is_none_or(|member| row.member_id == *member)
+        self.member.as_ref().is_none_or(|member| row.member_id.as_ref() == Some(member))
             && self.action.is_none_or(|action| row.id.send == action.ulid())
             && self.channel.is_none_or(|channel| row.channel == channel)
             && self.status.is_none_or(|status| shown.status == status)

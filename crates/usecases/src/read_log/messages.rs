@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use domain::permission::Caller;
 use domain::{BulkActionId, MemberId, MessageId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::Store;
 use store::action::Action;
 use store::action_list::{ActionPosition, ActionSpan};
-use store::content::FrozenContent;
 use store::row::{Row, TimelineSpan};
 use wire::api::http::{Reply, Request};
 use wire::api::list::List;
@@ -19,7 +19,7 @@ use super::cursors::Cursors;
 use super::filters::{Direction, Filters, PARAMETERS};
 use super::history::history;
 use super::page::{MAX_EXAMINED, Page};
-use super::shown::{Shown, show};
+use super::shown::{Messages, Shown, show};
 use super::walk::{Position, Sink, Walked, places, walk};
 use super::window::{LOOKED_AT, window};
 use crate::query::Query;
@@ -34,14 +34,27 @@ const CONTENTS: usize = 25;
 /// `GET /messages/{id}`.
 pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
-    let org = &caller.org_id;
-    let not_found = || Problem::not_found("message");
-    let id: MessageId = request.param("id").parse().map_err(|_| not_found())?;
-    let row = deps.store.row(org, id).await?.ok_or_else(not_found)?;
-    let content = deps.store.content(org, BulkActionId::new(id.send)).await?;
-    let shown = show(&deps.store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
+    let (shown, said) = found(&deps.store, &caller.org_id, request.param("id")).await?;
     let history = history(&shown);
-    Ok(Reply::json(200, &MessageWithHistory { message: shown.view(content.as_ref()), history }))
+    Ok(Reply::json(200, &MessageWithHistory { message: shown.view(said.as_ref()), history }))
+}
+
+/// A message as it is now.
+///
+/// # Errors
+/// 404 if the organisation has none of that id.
+pub(crate) async fn message(store: &Store, org: &OrgId, id: &str) -> Result<MessageView, Refused> {
+    let (shown, said) = found(store, org, id).await?;
+    Ok(shown.view(said.as_ref()))
+}
+
+async fn found(store: &Store, org: &OrgId, id: &str) -> Result<(Shown, Option<Messages>), Refused> {
+    let not_found = || Problem::not_found("message");
+    let id: MessageId = id.parse().map_err(|_| not_found())?;
+    let row = store.row(org, id).await?.ok_or_else(not_found)?;
+    let content = store.content(org, BulkActionId::new(id.send)).await?;
+    let shown = show(store, org, vec![row]).await?.pop().ok_or_else(not_found)?;
+    Ok((shown, content.as_ref().map(Messages::of)))
 }
 
 /// Where a page ended.
@@ -81,7 +94,7 @@ struct Log<'a> {
     org: &'a OrgId,
     filters: &'a Filters,
     page: Page<MessageView>,
-    contents: HashMap<BulkActionId, FrozenContent>,
+    contents: HashMap<BulkActionId, Messages>,
 }
 
 impl Log<'_> {
@@ -190,7 +203,8 @@ impl Log<'_> {
         let missing: Vec<BulkActionId> =
             wanted.into_iter().filter(|id| !self.contents.contains_key(id)).collect();
         if !missing.is_empty() {
-            self.contents.extend(self.deps.store.contents(self.org, &missing).await?);
+            let read = self.deps.store.contents(self.org, &missing).await?;
+            self.contents.extend(read.iter().map(|(id, content)| (*id, Messages::of(content))));
         }
         Ok(())
     }

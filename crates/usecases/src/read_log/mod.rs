@@ -31,6 +31,10 @@ use wire::api::problem::Problem;
 use crate::Refused;
 use crate::query::Query;
 
+pub(crate) use actions::find;
+pub(crate) use messages::message;
+pub(crate) use shown::fresh_view;
+
 /// What `read-log` needs.
 pub struct ReadLog {
     /// The database; its keys seal cursors.

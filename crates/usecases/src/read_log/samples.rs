@@ -1,45 +1,31 @@
 //! Things that tests are about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::content::{Body, Content};
-use domain::counts::Counts;
 use domain::member::Address;
 use domain::variables::{RENDERER_VERSION, Variable};
-use domain::{BulkActionId, BulkActionStatus, Channel, MessageId, Routing, Timestamp};
+use domain::{BulkActionId, BulkActionStatus, Channel, MessageId, Timestamp};
 use store::action::Action;
 use store::content::FrozenContent;
 use store::row::Row;
 use ulid::Ulid;
 
+use super::shown::Messages;
+
 /// A delegated action.
 pub(super) fn action() -> Action {
     let at = Timestamp::from_secs(0);
+    let id = BulkActionId::new(Ulid::from_parts(1, 1));
     Action {
-        org_id: "o".parse().unwrap(),
-        id: BulkActionId::new(Ulid::from_parts(1, 1)),
         status: BulkActionStatus::Delegated,
-        created_by: "u".into(),
-        created_at: at,
-        routing: Routing::All,
         targets: 1,
-        duplicates_removed: 0,
         total: 1,
         expires_at: at,
         started_at: Some(at),
         delegated_at: Some(at),
-        finished_at: None,
-        corrected_at: None,
-        failure_reason: None,
-        counts: Counts::default(),
-        reconciled_at: None,
-        counting_at: None,
-        history: Vec::new(),
-        blocks_done: BTreeSet::new(),
-        drives: 0,
-        fan_out_at: at,
         due_at: None,
-        version: 1,
+        ..Action::accepted("o".parse().unwrap(), id, "u", at)
     }
 }
 
@@ -53,20 +39,20 @@ pub(super) fn row() -> Row {
     }
 }
 
-fn content(body: Body) -> FrozenContent {
-    FrozenContent {
+fn messages(body: Body) -> Messages {
+    Messages::of(&FrozenContent {
         messages: vec![Content { template_id: None, renderer: RENDERER_VERSION, body }],
         receipt_window_s: BTreeMap::new(),
         as_given: serde_json::json!([]),
-    }
+    })
 }
 
 /// Content of one SMS.
-pub(super) fn sms(text: &str) -> FrozenContent {
-    content(Body::Sms { text: text.into() })
+pub(super) fn sms(text: &str) -> Messages {
+    messages(Body::Sms { text: text.into() })
 }
 
 /// Content of one mail.
-pub(super) fn email(text: &str) -> FrozenContent {
-    content(Body::Email { subject: "Hello".into(), text: text.into(), html: None })
+pub(super) fn email(text: &str) -> Messages {
+    messages(Body::Email { subject: "Hello".into(), text: text.into(), html: None })
 }

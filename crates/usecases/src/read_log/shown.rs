@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::content::{Content, Prepared};
 use domain::variables::Variable;
-use domain::{BulkActionId, Channel, MessageStatus, OrgId, Timestamp};
+use domain::{BulkActionId, Channel, MessageStatus, OrgId, SendSource, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::content::FrozenContent;
 use store::parcel::{CLAIM, Parcel};
-use store::row::Row;
+use store::row::{Origin, Row};
 use store::{Result, Store};
 use ulid::Ulid;
 use wire::api::message::MessageView;
@@ -101,17 +102,43 @@ fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
     }
 }
 
+/// A message that has just been accepted.
+pub(crate) fn fresh_view(row: Row, content: &FrozenContent) -> MessageView {
+    Shown { status: row.status, row, called_at: None }.view(Some(&Messages::of(content)))
+}
+
+/// What an action says, ready to be written for each of its recipients.
+#[derive(Debug)]
+pub(super) struct Messages(BTreeMap<Channel, Prepared>);
+
+impl Messages {
+    /// A message that does not parse is left out: it was never written to anybody.
+    pub(super) fn of(content: &FrozenContent) -> Self {
+        let prepared = |message: &Content| Some((message.body.channel(), message.body.prepare().ok()?));
+        Self(content.messages.iter().filter_map(prepared).collect())
+    }
+}
+
 impl Shown {
-    /// The message as the API shows it. `content` is that of its action.
-    pub(super) fn view(self, content: Option<&FrozenContent>) -> MessageView {
-        let text = content.and_then(|content| text(content, &self.row));
+    /// The message as the API shows it. `said` is what its action says.
+    pub(super) fn view(self, said: Option<&Messages>) -> MessageView {
+        let text = said.and_then(|said| text(said, &self.row));
         let Self { row, status, .. } = self;
         let ended_for = row.ended_for();
+        let (direction, source, bulk_action_id, inbound) = match row.origin {
+            Origin::Bulk => {
+                ("outbound", Some(SendSource::BulkAction), Some(BulkActionId::new(row.id.send)), None)
+            }
+            Origin::Single => ("outbound", Some(SendSource::Single), None, None),
+            Origin::Inbound(inbound) => ("inbound", None, inbound.bulk_action_id, Some(*inbound)),
+        };
+        let text = inbound.as_ref().map_or(text, |inbound| (!row.erased).then(|| inbound.text.clone()));
+        let inbound = inbound.unwrap_or_default();
         MessageView {
             id: row.id,
-            direction: "outbound",
-            source: "bulk_action",
-            bulk_action_id: Some(BulkActionId::new(row.id.send)),
+            direction,
+            source,
+            bulk_action_id,
             channel: row.channel,
             status,
             failure_code: ended_for.map(domain::Reason::as_str),
@@ -119,10 +146,10 @@ impl Shown {
             provider: row.channel.provider(),
             segments: row.segments,
             attempts: row.attempts,
-            covered_by: None,
-            in_reply_to: None,
-            attribution: None,
-            media: Vec::new(),
+            covered_by: row.covered_by,
+            in_reply_to: inbound.in_reply_to,
+            attribution: inbound.attribution,
+            media: inbound.media,
             created_at: row.created_at,
             sent_at: row.sent_at,
             delivered_at: row.delivered_at,
@@ -139,16 +166,16 @@ impl Shown {
 }
 
 /// What the recipient reads, or will read. `None` if the message ended before anything was written to them.
-fn text(content: &FrozenContent, row: &Row) -> Option<String> {
+fn text(said: &Messages, row: &Row) -> Option<String> {
     let called = row.attempts > 0 || row.tried_at.is_some() || row.sent_at.is_some();
     let never_written = row.ended_for().is_some() && !called;
-    if never_written {
+    if never_written || row.erased {
         return None;
     }
     let mut values: BTreeMap<Variable, String> = row.values.clone();
     values.insert(Variable::UnsubscribeUrl, HIDDEN_LINK.to_owned());
     // It was written once with these values, so it can be written again.
-    let rendered = content.message(row.channel)?.body.render(&values).ok()?;
+    let rendered = said.0.get(&row.channel)?.render(&values).ok()?;
     Some(rendered.text().to_owned())
 }
 

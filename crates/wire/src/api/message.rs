@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{BulkActionId, Channel, MemberId, MessageId, MessageStatus, Timestamp};
+use domain::{Attribution, BulkActionId, Channel, MemberId, MessageId, MessageStatus, SendSource, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,15 +13,15 @@ pub struct MessageView {
     pub id: MessageId,
     /// `outbound` or `inbound`.
     pub direction: &'static str,
-    /// What made it: `bulk_action` or `single`.
-    pub source: &'static str,
-    /// The action that it belongs to.
+    /// What made it; `None` for what a member wrote.
+    pub source: Option<SendSource>,
+    /// The bulk action that it belongs to or answers.
     pub bulk_action_id: Option<BulkActionId>,
-    /// Its recipient.
-    pub member_id: MemberId,
+    /// Its recipient, or who wrote it, as far as that is known.
+    pub member_id: Option<MemberId>,
     /// Its channel.
     pub channel: Channel,
-    /// Where it goes, as far as there is a valid address.
+    /// Where it goes or came from, as far as there is a valid address.
     pub address: Option<String>,
     /// Where it is.
     pub status: MessageStatus,
@@ -44,7 +44,7 @@ pub struct MessageView {
     /// The message that it answers.
     pub in_reply_to: Option<MessageId>,
     /// How that is known.
-    pub attribution: Option<&'static str>,
+    pub attribution: Option<Attribution>,
     /// What came with it.
     pub media: Vec<Value>,
     /// When it was written.
@@ -86,7 +86,7 @@ pub struct FailedItemView {
     /// The message.
     pub message_id: MessageId,
     /// Its recipient.
-    pub member_id: MemberId,
+    pub member_id: Option<MemberId>,
     /// Its channel.
     pub channel: Channel,
     /// Where it would have gone.

@@ -8,7 +8,7 @@ use domain::{Channel, TemplateId};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::bulk_action::{MAX_EMAIL_BYTES, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT};
+use super::content::{MAX_EMAIL_BYTES, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT};
 use super::fields::{Field, Fields, Text, read};
 use super::organisation::same_id;
 use super::problem::Problem;

@@ -60,7 +60,7 @@ async fn an_opt_out_that_is_finished_later_is_logged_later() {
     assert!(stop(at(10)).await.is_err());
     stop(at(500)).await.unwrap();
     let since = world.store.opt_outs_since(&world.org, at(400)).await.unwrap();
-    assert!(since.has_opted_out(Channel::Sms, &m85, &hash));
+    assert!(since.has_opted_out(Channel::Sms, Some(&m85), &hash));
 }
 
 #[tokio::test(flavor = "multi_thread")]

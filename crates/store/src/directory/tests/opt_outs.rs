@@ -114,20 +114,20 @@ async fn the_log_tells_gate_2_what_changed_since() {
     let (home, mobile) = (world.hash(HOME), world.hash(MOBILE));
 
     let all = world.store.opt_outs_since(&world.org, at(10)).await.unwrap();
-    assert!(all.has_opted_out(Channel::Sms, &m1, &home));
-    assert!(all.has_opted_out(Channel::Sms, &m2, &home));
-    assert!(all.has_opted_out(Channel::Sms, &m1, &mobile), "the API opts out the addresses too");
-    assert!(!all.has_opted_out(Channel::WhatsApp, &m1, &home));
+    assert!(all.has_opted_out(Channel::Sms, Some(&m1), &home));
+    assert!(all.has_opted_out(Channel::Sms, Some(&m2), &home));
+    assert!(all.has_opted_out(Channel::Sms, Some(&m1), &mobile), "the API opts out the addresses too");
+    assert!(!all.has_opted_out(Channel::WhatsApp, Some(&m1), &home));
     let later = world.store.opt_outs_since(&world.org, at(11)).await.unwrap();
     assert!(
-        !later.has_opted_out(Channel::Sms, &m1, &home),
+        !later.has_opted_out(Channel::Sms, Some(&m1), &home),
         "a second stop changes nothing and is not logged"
     );
-    assert!(later.has_opted_out(Channel::Sms, &m2, &home));
+    assert!(later.has_opted_out(Channel::Sms, Some(&m2), &home));
 
     world.begin(MOBILE, Channel::Sms, 30).await;
     let lifted = world.store.opt_outs_since(&world.org, at(11)).await.unwrap();
-    assert!(!lifted.has_opted_out(Channel::Sms, &m2, &mobile));
+    assert!(!lifted.has_opted_out(Channel::Sms, Some(&m2), &mobile));
     let other = "other".parse().unwrap();
     assert!(world.store.opt_outs_since(&other, at(0)).await.unwrap().is_empty());
 }

@@ -10,9 +10,18 @@ use domain::Timestamp;
 use crate::item::{Item, n};
 use crate::{Result, Store, StoreError};
 
-/// A write of one item of the directory, with its condition.
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Directory,
+    BulkActions,
+    MessageLogs,
+}
+
+/// A write of one item, with its condition.
 #[derive(Debug, Clone)]
-pub(super) struct Write {
+pub(crate) struct Write {
+    table: Table,
     kind: Kind,
     condition: String,
     names: HashMap<String, String>,
@@ -28,7 +37,7 @@ enum Kind {
 
 /// What conditional writes came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Committed {
+pub(crate) enum Committed {
     /// They were carried out.
     Yes,
     /// Nothing was: others wrote in between, or DynamoDB was busy. Holds the places of the writes whose condition did
@@ -38,7 +47,7 @@ pub(super) enum Committed {
 
 /// The version after `seen`. It is a time where that is later, so that an item that was deleted and made again does not
 /// come by the versions of its former life.
-pub(super) fn next_version(seen: u64, now: Timestamp) -> u64 {
+pub(crate) fn next_version(seen: u64, now: Timestamp) -> u64 {
     u64::try_from(now.millis()).unwrap_or(0).max(seen + 1)
 }
 
@@ -46,42 +55,43 @@ pub(super) fn next_version(seen: u64, now: Timestamp) -> u64 {
 type Parts = (Kind, Option<String>, Option<HashMap<String, String>>, Option<Item>);
 
 impl Write {
-    fn new(kind: Kind) -> Self {
-        Self { kind, condition: String::new(), names: HashMap::new(), values: Item::new() }
+    fn new(table: Table, kind: Kind) -> Self {
+        Self { table, kind, condition: String::new(), names: HashMap::new(), values: Item::new() }
     }
 
-    pub(super) fn put(item: Item) -> Self {
-        Self::new(Kind::Put(item))
+    pub(crate) fn put(table: Table, item: Item) -> Self {
+        Self::new(table, Kind::Put(item))
     }
 
-    pub(super) fn update(key: Item, expression: impl Into<String>) -> Self {
-        Self::new(Kind::Update { key, expression: expression.into() })
+    pub(crate) fn update(table: Table, key: Item, expression: impl Into<String>) -> Self {
+        Self::new(table, Kind::Update { key, expression: expression.into() })
     }
 
-    pub(super) fn delete(key: Item) -> Self {
-        Self::new(Kind::Delete { key })
+    pub(crate) fn delete(table: Table, key: Item) -> Self {
+        Self::new(table, Kind::Delete { key })
     }
 
-    pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
+    /// Only if there is no such item.
+    pub(crate) fn when_new(self) -> Self {
+        self.when("attribute_not_exists(pk)")
+    }
+
+    pub(crate) fn when(mut self, condition: impl Into<String>) -> Self {
         self.condition = condition.into();
         self
     }
 
     /// Only if the item's version is `seen`, or if there is none and `seen` is 0.
-    pub(super) fn when_version(self, seen: u64) -> Self {
-        if seen == 0 {
-            self.when("attribute_not_exists(pk)")
-        } else {
-            self.when("version = :seen").value(":seen", n(seen))
-        }
+    pub(crate) fn when_version(self, seen: u64) -> Self {
+        if seen == 0 { self.when_new() } else { self.when("version = :seen").value(":seen", n(seen)) }
     }
 
-    pub(super) fn name(mut self, name: &str, attribute: &str) -> Self {
+    pub(crate) fn name(mut self, name: &str, attribute: &str) -> Self {
         self.names.insert(name.to_owned(), attribute.to_owned());
         self
     }
 
-    pub(super) fn value(mut self, name: &str, value: AttributeValue) -> Self {
+    pub(crate) fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.values.insert(name.to_owned(), value);
         self
     }
@@ -131,7 +141,7 @@ impl Write {
 
 impl Store {
     /// Carries out `writes` as one, at most 100 of different items. A single write goes by itself, at half the price.
-    pub(super) async fn commit(&self, mut writes: Vec<Write>) -> Result<Committed> {
+    pub(crate) async fn commit(&self, mut writes: Vec<Write>) -> Result<Committed> {
         match (writes.pop(), writes.is_empty()) {
             (None, _) => Ok(Committed::Yes),
             (Some(only), true) => self.commit_one(only).await,
@@ -142,10 +152,20 @@ impl Store {
         }
     }
 
+    fn table(&self, table: Table) -> &str {
+        match table {
+            Table::Directory => &self.tables.directory,
+            Table::BulkActions => &self.tables.bulk_actions,
+            Table::MessageLogs => &self.tables.message_logs,
+        }
+    }
+
     async fn commit_together(&self, writes: Vec<Write>) -> Result<Committed> {
-        let table = &self.tables.directory;
-        let items =
-            writes.into_iter().map(|write| write.in_transaction(table)).collect::<Result<Vec<_>>>()?;
+        let in_transaction = |write: Write| {
+            let table = self.table(write.table);
+            write.in_transaction(table)
+        };
+        let items = writes.into_iter().map(in_transaction).collect::<Result<Vec<_>>>()?;
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Committed::Yes),
             Err(SdkError::ServiceError(e)) => match e.err() {
@@ -162,7 +182,7 @@ impl Store {
     }
 
     async fn commit_one(&self, write: Write) -> Result<Committed> {
-        let table = &self.tables.directory;
+        let table = self.table(write.table);
         let (kind, condition, names, values) = write.parts();
         match kind {
             Kind::Put(item) => {

@@ -1,22 +1,25 @@
-//! Bulk actions: the row with the counters, and what keeps concurrent writers of it apart.
+//! Bulk actions and sends of one: the row with the counters, and what keeps concurrent writers of it apart.
+
+mod item;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::counts::Counts;
-use domain::{BulkActionId, BulkActionStatus, OrgId, Routing, Timestamp};
+use domain::{BulkActionId, BulkActionStatus, Dedupe, OrgId, Routing, SendSource, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::content::FrozenContent;
-use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::conditional::{Conditional, conditional};
+use crate::item::{Item, n, s, time};
 use crate::{Result, Store, StoreError, keys};
+pub(crate) use item::{from_item, to_item};
 
 /// How many targets a block holds: the unit of fan-out.
 pub const BLOCK_TARGETS: usize = 1000;
+
+/// How long a message is worth sending after it was to leave, unless the caller says otherwise.
+pub const USEFUL_FOR: Duration = Duration::from_hours(24);
 
 /// How long a fan-out may be silent before reconcile drives it again.
 pub const FAN_OUT_PATIENCE: Duration = Duration::from_secs(150);
@@ -32,21 +35,33 @@ pub struct Move {
     pub by: String,
 }
 
-/// A bulk action.
+/// A bulk action, or a send of one message, which goes the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
     /// Whose it is.
     pub org_id: OrgId,
     /// Its id.
     pub id: BulkActionId,
+    /// Which of the two it is.
+    pub source: SendSource,
     /// Where it is.
     pub status: BulkActionStatus,
     /// Who asked for it.
     pub created_by: String,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// When it is to start, if not at once.
+    pub schedule_at: Option<Timestamp>,
+    /// Whether its start has been put on the queue.
+    pub handed_out: bool,
+    /// The action whose rows it sends again.
+    pub retry_of: Option<BulkActionId>,
+    /// The actions that send rows of this one again.
+    pub retries: Vec<BulkActionId>,
     /// How it treats several channels.
     pub routing: Routing,
+    /// Whether members who share an address get one message between them.
+    pub dedupe: Dedupe,
     /// Frozen targets.
     pub targets: u32,
     /// Targets that were named more than once.
@@ -55,6 +70,10 @@ pub struct Action {
     pub total: u64,
     /// What has not been handed over by then fails as expired.
     pub expires_at: Timestamp,
+    /// When the last message should have left, as far as could be told at acceptance.
+    pub estimated_completion: Option<Timestamp>,
+    /// Days over which it is spread.
+    pub spans_days: Option<u32>,
     /// When it left `queued`.
     pub started_at: Option<Timestamp>,
     /// When every row was written.
@@ -94,7 +113,51 @@ pub enum Saved {
     Stale,
 }
 
+impl<T> From<Conditional<T>> for Saved {
+    fn from(write: Conditional<T>) -> Self {
+        if write.is_done() { Self::Yes } else { Self::Stale }
+    }
+}
+
 impl Action {
+    /// What `by` asks for at `now`: to start at once, with no targets yet.
+    pub fn accepted(org_id: OrgId, id: BulkActionId, by: &str, now: Timestamp) -> Self {
+        Self {
+            org_id,
+            id,
+            source: SendSource::BulkAction,
+            status: BulkActionStatus::Queued,
+            created_by: by.to_owned(),
+            created_at: now,
+            schedule_at: None,
+            handed_out: true,
+            retry_of: None,
+            retries: Vec::new(),
+            routing: Routing::All,
+            dedupe: Dedupe::None,
+            targets: 0,
+            duplicates_removed: 0,
+            total: 0,
+            expires_at: now + USEFUL_FOR,
+            estimated_completion: None,
+            spans_days: None,
+            started_at: None,
+            delegated_at: None,
+            finished_at: None,
+            corrected_at: None,
+            failure_reason: None,
+            counts: Counts::default(),
+            reconciled_at: None,
+            counting_at: None,
+            history: vec![Move { status: BulkActionStatus::Queued, at: now, by: by.to_owned() }],
+            blocks_done: BTreeSet::new(),
+            drives: 0,
+            fan_out_at: now,
+            due_at: Some(now + FAN_OUT_PATIENCE),
+            version: 1,
+        }
+    }
+
     /// Blocks that its targets are frozen in.
     pub fn blocks(&self) -> u32 {
         let blocks = (self.targets as usize).div_ceil(BLOCK_TARGETS);
@@ -114,46 +177,6 @@ impl Action {
 }
 
 impl Store {
-    /// Writes an accepted action and its content, or nothing. A repeat by the SDK of a write that landed is taken for what it is.
-    ///
-    /// # Errors
-    /// If DynamoDB gives no answer; the action may then exist.
-    pub async fn create_action(&self, action: &Action, content: &FrozenContent) -> Result<()> {
-        let put = |item: Item| -> Result<TransactWriteItem> {
-            let put = Put::builder()
-                .table_name(&self.tables.bulk_actions)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(pk)")
-                .build()
-                .map_err(|e| StoreError::Call {
-                    operation: "TransactWriteItems",
-                    code: "build".into(),
-                    source: e.into(),
-                })?;
-            Ok(TransactWriteItem::builder().put(put).build())
-        };
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(put(to_item(action))?)
-            .transact_items(put(crate::content::to_item(&action.org_id, action.id, content))?)
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            // Ids are fresh: an action that exists under ours was put there by an earlier try of this very call.
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
-            {
-                match self.action(&action.org_id, action.id).await? {
-                    Some(found) if found.created_at == action.created_at => Ok(()),
-                    _ => Err(StoreError::call("TransactWriteItems")(SdkError::ServiceError(e))),
-                }
-            }
-            Err(e) => Err(StoreError::call("TransactWriteItems")(e)),
-        }
-    }
-
     /// An action, read strongly.
     ///
     /// # Errors
@@ -188,15 +211,7 @@ impl Store {
             .expression_attribute_values(":seen", n(seen))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(Saved::Yes),
-            Err(SdkError::ServiceError(e))
-                if matches!(e.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(Saved::Stale)
-            }
-            Err(e) => Err(StoreError::call("PutItem")(e)),
-        }
+        conditional(result).map(Saved::from)
     }
 
     /// Records that all rows of `block` are written, and answers the action as it then is. Doing it again changes nothing but the version.
@@ -247,76 +262,6 @@ impl Store {
             .expression_attribute_values(":one", n(1))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::call("UpdateItem")(e)),
-        }
+        conditional(result).map(drop)
     }
-}
-
-fn to_item(action: &Action) -> Item {
-    let counts = action.counts;
-    let blocks = (!action.blocks_done.is_empty())
-        .then(|| AttributeValue::Ns(action.blocks_done.iter().map(ToString::to_string).collect()));
-    Writer::default()
-        .set("pk", s(keys::send(&action.org_id, action.id.ulid())))
-        .set("sk", s(keys::ACTION))
-        .set("org_key", s(action.org_id.as_str()))
-        .set("created", s(format!("{:013}#{}", action.created_at.millis(), action.id)))
-        .set("status", s(action.status.as_str()))
-        .set("created_by", s(&action.created_by))
-        .set("created_at", time(action.created_at))
-        .set("routing", json(&action.routing))
-        .set("targets", n(action.targets))
-        .set("duplicates_removed", n(action.duplicates_removed))
-        .set("total", n(action.total))
-        .set("expires_at", time(action.expires_at))
-        .maybe("started_at", action.started_at.map(time))
-        .maybe("delegated_at", action.delegated_at.map(time))
-        .maybe("finished_at", action.finished_at.map(time))
-        .maybe("corrected_at", action.corrected_at.map(time))
-        .maybe("failure_reason", action.failure_reason.as_ref().map(s))
-        .set("counts", json(&counts))
-        .maybe("reconciled_at", action.reconciled_at.map(time))
-        .maybe("counting_at", action.counting_at.map(time))
-        .set("history", json(&action.history))
-        .maybe("blocks_done", blocks)
-        .set("drives", n(action.drives))
-        .set("fan_out_at", time(action.fan_out_at))
-        .maybe("due_at", action.due_at.map(time))
-        .maybe("work_shard", action.due_at.map(|_| s(keys::work_shard(action.id.ulid()))))
-        .set("version", n(action.version))
-        .done()
-}
-
-pub(crate) fn from_item(item: &Item) -> Result<Action> {
-    let read = Reader(item);
-    let (org_id, id) = read.parsed("pk", keys::parse_send)?;
-    Ok(Action {
-        org_id,
-        id,
-        status: read.parsed("status", BulkActionStatus::from_name)?,
-        created_by: read.text("created_by")?.to_owned(),
-        created_at: read.time("created_at")?,
-        routing: read.json("routing")?,
-        targets: read.number("targets")?,
-        duplicates_removed: read.number("duplicates_removed")?,
-        total: read.number("total")?,
-        expires_at: read.time("expires_at")?,
-        started_at: read.time_opt("started_at")?,
-        delegated_at: read.time_opt("delegated_at")?,
-        finished_at: read.time_opt("finished_at")?,
-        corrected_at: read.time_opt("corrected_at")?,
-        failure_reason: read.text_opt("failure_reason")?.map(str::to_owned),
-        counts: read.json("counts")?,
-        reconciled_at: read.time_opt("reconciled_at")?,
-        counting_at: read.time_opt("counting_at")?,
-        history: read.json("history")?,
-        blocks_done: read.numbers("blocks_done")?,
-        drives: read.number("drives")?,
-        fan_out_at: read.time("fan_out_at")?,
-        due_at: read.time_opt("due_at")?,
-        version: read.number("version")?,
-    })
 }
