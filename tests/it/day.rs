@@ -87,7 +87,8 @@ async fn a_day_in_the_life() {
     // The composer says who will not be reached.
     let preview = world.ok("POST /bulk-actions/preview", &[], to_all("service is at 10:00")).await;
     assert_eq!(preview["total"], 2 * 488);
-    let by_code = json!({ "covered": 2 * FAMILIES, "invalid_phone": 1, "missing_variable": 2, "no_phone": 1 });
+    let by_code =
+        json!({ "covered": 2 * FAMILIES, "invalid_phone": 1, "missing_variable": 2, "no_phone": 1 });
     assert_eq!(preview["unreachable"]["by_code"], by_code);
 
     // The send. Five phones are switched off.
@@ -115,7 +116,8 @@ async fn a_day_in_the_life() {
     let id = conversation["id"].as_str().unwrap();
     let thread = world.ok("GET /conversations/{id}/messages", &[("id", id)], Value::Null).await;
     assert_eq!(thread["items"][0]["bulk_action_id"], first.to_string());
-    let reply = world.call("POST /conversations/{id}/messages", &[("id", id)], json!({ "body": "Lovely" })).await;
+    let reply =
+        world.call("POST /conversations/{id}/messages", &[("id", id)], json!({ "body": "Lovely" })).await;
     assert_eq!(reply.status, 202);
 
     // A family has had enough of texts, one member of mails.
@@ -146,7 +148,10 @@ async fn a_day_in_the_life() {
     assert!(once_each(&texts) && once_each(&mails));
     assert!(!texts.contains_key(&phone(3)), "the family that said STOP");
     assert!(mails.contains_key("ana9@example.org"), "STOP was about texts");
-    assert!(!mails.contains_key("ana60@example.org") && texts.contains_key(&phone(160)), "a link is about mails");
+    assert!(
+        !mails.contains_key("ana60@example.org") && texts.contains_key(&phone(160)),
+        "a link is about mails"
+    );
     let (_, [landed, failed, skipped, ..]) = action(&world, second).await;
     assert_eq!((failed, skipped as usize), (4, 2 * (FAMILIES - 1) + 3 + 1));
     assert_eq!(landed as usize, texts.len() + mails.len());

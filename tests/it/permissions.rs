@@ -4,24 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::permission::Caller;
 use serde_json::{Value, json};
-use testing::{World, Writes};
 use testing::conformance::contract;
+use testing::{World, Writes};
 use wire::api::http::{Reply, Request};
 
 use crate::support::{problem, settle};
 
-const ALL: &str = "members.view members.edit messaging.view messaging.send messaging.manage messaging.template_override";
+const ALL: &str =
+    "members.view members.edit messaging.view messaging.send messaging.manage messaging.template_override";
 
 /// What a route asks for: any one of these sets of permissions, each as a token has it. Routes without a token are left out.
 const NEEDS: &[(&str, &[&str])] = &[
     ("GET /session", &[""]),
-    ("GET /organisation", &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"]),
+    (
+        "GET /organisation",
+        &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"],
+    ),
     ("PUT /organisation", &["messaging.manage"]),
-    ("GET /channels", &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"]),
+    (
+        "GET /channels",
+        &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"],
+    ),
     ("PUT /channels/{channel}", &["messaging.manage"]),
     ("DELETE /channels/{channel}", &["messaging.manage"]),
-    ("GET /templates", &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"]),
-    ("GET /templates/{id}", &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"]),
+    (
+        "GET /templates",
+        &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"],
+    ),
+    (
+        "GET /templates/{id}",
+        &["messaging.view", "messaging.send", "messaging.manage", "messaging.template_override"],
+    ),
     ("PUT /templates/{id}", &["messaging.manage"]),
     ("DELETE /templates/{id}", &["messaging.manage"]),
     ("GET /members", &["members.view", "members.edit", "messaging.send"]),
