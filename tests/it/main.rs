@@ -2,6 +2,7 @@
 //! the provider saw.
 
 mod bad_input;
+mod conversations;
 mod layers;
 mod life_of_a_send;
 mod opt_outs;

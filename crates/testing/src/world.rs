@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use channels::ses::CertificateCache;
 use domain::permission::Caller;
 use domain::receipt::{Receipt, Report};
 use domain::{BulkActionId, Channel, Clock, Ids, OrgId, Timestamp};
@@ -24,12 +25,15 @@ use usecases::dispatch::{Dispatch, dispatch};
 use usecases::jobs::DispatchQueues;
 use usecases::manage_directory::Directory;
 use usecases::read_log::ReadLog;
+use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
 use usecases::send_message::{SendMessage, send_message};
+use usecases::unsubscribe::Unsubscribe;
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
+use crate::inbound::{self, Writes};
 use crate::provider::{FakeChannel, Provider, Seen};
 use crate::{CountingIds, TestClock};
 
@@ -70,13 +74,16 @@ struct Functions {
     reconcile: Reconcile,
     directory: Directory,
     read: ReadLog,
+    webhook: ReceiveWebhook,
+    unsubscribe: Unsubscribe,
 }
 
-struct NoSecrets;
+/// The same secrets for every organisation.
+struct Secrets;
 
-impl SecretSource for NoSecrets {
+impl SecretSource for Secrets {
     fn secret<'a>(&'a self, _: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        async { Ok(json!({})) }.boxed()
+        async { Ok(inbound::secrets()) }.boxed()
     }
 }
 
@@ -167,6 +174,11 @@ impl World {
         self.request(&request).await
     }
 
+    /// A member writes. The provider's webhook is signed as the provider signs it.
+    pub async fn inbound(&self, writes: &Writes) -> Reply {
+        self.request(&writes.request(self.clock.now())).await
+    }
+
     /// Calls the API with any request.
     pub async fn request(&self, request: &Request) -> Reply {
         match request.route.as_str() {
@@ -177,6 +189,10 @@ impl World {
             | "POST /messages"
             | "POST /conversations/{id}/messages" => {
                 create_bulk_action(&self.functions.create, request).await
+            }
+            route if route.contains("/webhooks/") => receive_webhook(&self.functions.webhook, request).await,
+            route if route.contains("/unsubscribe/") => {
+                usecases::unsubscribe::unsubscribe(&self.functions.unsubscribe, request).await
             }
             route
                 if route.starts_with("GET ")
@@ -349,6 +365,22 @@ impl World {
         queue_of(&self.sqs, &self.urls, name)
     }
 
+    /// The fair-queue groups of the next jobs of a queue, which stay where they are.
+    ///
+    /// # Panics
+    /// If the queue does not answer.
+    pub async fn groups(&self, name: &str) -> Vec<String> {
+        let url = url_of(&self.urls, name);
+        let request =
+            self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+        let messages = request.send().await.expect("the queue answers").messages.unwrap_or_default();
+        let group = |message: &Message| {
+            message.attributes()?.get(&MessageSystemAttributeName::MessageGroupId).cloned()
+        };
+        messages.iter().filter_map(group).collect()
+    }
+
     async fn receive(&self, name: &str) -> Vec<Message> {
         let url = url_of(&self.urls, name);
         let request =
@@ -429,6 +461,7 @@ impl Functions {
             sms: queue_of(sqs, urls, "dispatch-sms"),
             email: queue_of(sqs, urls, "dispatch-email"),
         };
+        let webhook_queues = queues.clone();
         Self {
             create: CreateBulkActions {
                 store: store.clone(),
@@ -458,7 +491,25 @@ impl Functions {
                 clock: Arc::clone(&clock),
             },
             directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
-            read: ReadLog { store: store.clone(), clock },
+            read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
+            webhook: ReceiveWebhook {
+                store: store.clone(),
+                queue: queue_of(sqs, urls, "apply-receipt"),
+                dispatch: webhook_queues,
+                notes: Notes::default(),
+                secrets: Arc::new(Secrets),
+                clock: Arc::clone(&clock),
+                certificates: CertificateCache::new(channels::http_client().expect("a client"), None),
+                known: Known::default(),
+                public_base_url: inbound::PUBLIC_BASE_URL.to_owned(),
+                sns_topic_arn: "arn:aws:sns:us-east-1:1:none".to_owned(),
+            },
+            unsubscribe: Unsubscribe {
+                store: store.clone(),
+                clock,
+                notes: Notes::default(),
+                tokens: UnsubscribeTokens::new(store.keys().clone()),
+            },
         }
     }
 }
@@ -473,7 +524,7 @@ fn dispatcher<const CHANNEL: usize>(
     Dispatch {
         store: store.clone(),
         queue: queue.clone(),
-        secrets: Arc::new(NoSecrets),
+        secrets: Arc::new(Secrets),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
         notes: Notes::default(),

@@ -93,11 +93,6 @@ impl Planner {
         &self.org_country
     }
 
-    /// The organisation's name.
-    pub(crate) fn org_name(&self) -> &str {
-        &self.org_name
-    }
-
     /// What is said on `channel`.
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.body.channel() == channel)
