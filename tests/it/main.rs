@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cancel;
+mod conversations;
 mod day;
 mod household;
 mod idempotency;

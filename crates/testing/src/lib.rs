@@ -2,10 +2,12 @@
 //! that do as they are told and keep a ledger of what they accepted.
 
 pub mod conformance;
+mod inbound;
 mod provider;
 mod sources;
 mod world;
 
+pub use inbound::Writes;
 pub use provider::{Answer, Provider, Seen};
 pub use sources::{CountingIds, TestClock};
 pub use world::{Redelivery, World};

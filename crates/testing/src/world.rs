@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use channels::ses::CertificateCache;
 use domain::permission::Caller;
 use domain::receipt::{Receipt, Report};
@@ -33,6 +33,7 @@ use usecases::unsubscribe::{Unsubscribe, unsubscribe};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
+use crate::inbound::{self, Writes};
 use crate::provider::{FakeChannel, Provider, Seen};
 use crate::{CountingIds, TestClock, conformance};
 
@@ -77,11 +78,12 @@ struct Functions {
     unsubscribe: Unsubscribe,
 }
 
-struct NoSecrets;
+/// The same secrets for every organisation.
+struct Secrets;
 
-impl SecretSource for NoSecrets {
+impl SecretSource for Secrets {
     fn secret<'a>(&'a self, _: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        async { Ok(json!({})) }.boxed()
+        async { Ok(inbound::secrets()) }.boxed()
     }
 }
 
@@ -180,6 +182,11 @@ impl World {
         let mut request = Self::as_somebody(route, path, &body);
         request.headers.insert("idempotency-key".to_owned(), key.to_owned());
         self.request(&request).await
+    }
+
+    /// A member writes. The provider's webhook is signed as the provider signs it.
+    pub async fn inbound(&self, writes: &Writes) -> Reply {
+        self.request(&writes.request(self.clock.now())).await
     }
 
     /// Calls the API with a query string.
@@ -376,6 +383,22 @@ impl World {
         queue_of(&self.sqs, &self.urls, name)
     }
 
+    /// The fair-queue groups of the next jobs of a queue, which stay where they are.
+    ///
+    /// # Panics
+    /// If the queue does not answer.
+    pub async fn groups(&self, name: &str) -> Vec<String> {
+        let url = url_of(&self.urls, name);
+        let request =
+            self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+        let messages = request.send().await.expect("the queue answers").messages.unwrap_or_default();
+        let group = |message: &Message| {
+            message.attributes()?.get(&MessageSystemAttributeName::MessageGroupId).cloned()
+        };
+        messages.iter().filter_map(group).collect()
+    }
+
     async fn receive(&self, name: &str) -> Vec<Message> {
         let url = url_of(&self.urls, name);
         let request =
@@ -456,6 +479,7 @@ impl Functions {
             sms: queue_of(sqs, urls, "dispatch-sms"),
             email: queue_of(sqs, urls, "dispatch-email"),
         };
+        let webhook_queues = queues.clone();
         Self {
             create: CreateBulkActions {
                 store: store.clone(),
@@ -487,22 +511,22 @@ impl Functions {
             directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
             read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
             webhooks: ReceiveWebhook {
-                dispatch: queues,
-                notes: Notes::default(),
                 store: store.clone(),
                 queue: queue_of(sqs, urls, "apply-receipt"),
-                secrets: Arc::new(NoSecrets),
+                dispatch: webhook_queues,
+                notes: Notes::default(),
+                secrets: Arc::new(Secrets),
                 clock: Arc::clone(&clock),
                 certificates: CertificateCache::new(no_http(), None),
                 known: Known::default(),
-                public_base_url: "https://tidings.test".into(),
-                sns_topic_arn: "arn:aws:sns:us-east-1:123456789012:tidings-test-ses-events".into(),
+                public_base_url: inbound::PUBLIC_BASE_URL.to_owned(),
+                sns_topic_arn: "arn:aws:sns:us-east-1:1:none".to_owned(),
             },
             unsubscribe: Unsubscribe {
-                notes: Notes::default(),
-                tokens: UnsubscribeTokens::new(store.keys().clone()),
                 store: store.clone(),
                 clock,
+                notes: Notes::default(),
+                tokens: UnsubscribeTokens::new(store.keys().clone()),
             },
         }
     }
@@ -524,7 +548,7 @@ fn dispatcher<const CHANNEL: usize>(
     Dispatch {
         store: store.clone(),
         queue: queue.clone(),
-        secrets: Arc::new(NoSecrets),
+        secrets: Arc::new(Secrets),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
         notes: Notes::default(),
