@@ -2,12 +2,16 @@
 //! the provider saw.
 
 mod bad_input;
+mod erase;
 mod layers;
 mod life_of_a_send;
+mod log;
+mod mail;
 mod opt_outs;
 mod outcomes;
 mod queue_bodies;
 mod receipts;
 mod recovery;
+mod stats;
 mod support;
 mod template_contract;

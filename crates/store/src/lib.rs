@@ -12,6 +12,7 @@ mod conditional;
 pub mod content;
 pub mod cover;
 pub mod directory;
+mod erase;
 mod error;
 pub mod idempotency;
 mod item;

@@ -457,7 +457,7 @@ impl Functions {
                 dispatch: queues,
                 clock: Arc::clone(&clock),
             },
-            directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
+            directory: Directory { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
             read: ReadLog { store: store.clone(), clock },
         }
     }
