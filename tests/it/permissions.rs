@@ -111,6 +111,7 @@ async fn world() -> (World, Ids) {
     world.ok("PUT /members/{id}/opt-outs/{channel}", &[("id", "m1"), ("channel", "email")], json!({})).await;
     let seen = world.provider.accepted().remove(0);
     world.inbound(&Writes::sms(&seen.to, "SM900", "Thank you")).await;
+    settle(&world).await;
     let conversations = world.ok("GET /conversations", &[], Value::Null).await;
     let conversation = conversations["items"][0]["id"].as_str().expect("a conversation").to_owned();
     let ids = BTreeMap::from([

@@ -13,6 +13,7 @@ pub mod content;
 pub mod conversation;
 pub mod cover;
 pub mod directory;
+mod erase;
 mod error;
 pub mod idempotency;
 mod item;

@@ -508,7 +508,7 @@ impl Functions {
                 dispatch: queues.clone(),
                 clock: Arc::clone(&clock),
             },
-            directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
+            directory: Directory { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
             read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
             webhooks: ReceiveWebhook {
                 store: store.clone(),

@@ -65,7 +65,7 @@ impl World {
     }
 
     pub(crate) fn directory(&self) -> Directory {
-        Directory { store: self.store.clone(), clock: self.clock.clone() }
+        Directory { store: self.store.clone(), clock: self.clock.clone(), notes: crate::Notes::default() }
     }
 
     pub(crate) fn unsubscribe(&self) -> Unsubscribe {

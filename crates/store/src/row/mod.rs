@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use change::{Change, Changed};
-pub(crate) use item::to_item;
+pub(crate) use item::{from_item, to_item};
 pub use list::TimelineSpan;
 pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
 pub use reaction::Reaction;

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod csv_rows;
+mod erase;
 mod import;
 mod members;
 mod opt_outs;
@@ -17,7 +18,7 @@ use store::Store;
 use wire::api::http::{Reply, Request};
 use wire::api::problem::Problem;
 
-use crate::Refused;
+use crate::{Notes, Refused};
 
 /// What `manage-directory` needs.
 pub struct Directory {
@@ -25,6 +26,8 @@ pub struct Directory {
     pub store: Store,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Promises of changes.
+    pub notes: Notes,
 }
 
 /// What a caller must be allowed to do; of several permissions one is enough.
@@ -63,6 +66,7 @@ async fn answer(deps: &Directory, request: &Request) -> Result<Reply, Refused> {
         "GET /members/{id}" => members::get(deps, may(&READ_MEMBERS)?, request).await,
         "PUT /members/{id}" => members::put(deps, may(&WRITE_MEMBERS)?, request).await,
         "DELETE /members/{id}" => members::delete(deps, may(&WRITE_MEMBERS)?, request).await,
+        "POST /members/{id}/erase" => erase::erase(deps, may(&WRITE_MEMBERS)?, request).await,
         "POST /members/import" => import::import(deps, may(&WRITE_MEMBERS)?, request).await,
         "GET /members/{id}/opt-outs" => opt_outs::list(deps, may(&READ_MEMBERS)?, request).await,
         "PUT /members/{id}/opt-outs/{channel}" => opt_outs::put(deps, may(&WRITE_MEMBERS)?, request).await,

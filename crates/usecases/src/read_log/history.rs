@@ -39,7 +39,7 @@ pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
     add(MessageStatus::Read, row.read_at.map(|at| at.max(delivered.unwrap_or(handed_over))), None);
     let told = |what: &str| row.events.iter().any(|event| event.what.starts_with(what));
     add(shown.status, row.replied_at.filter(|_| !told(ANSWERED)), Some(ANSWERED.into()));
-    add(shown.status, row.opted_out_at, Some("The recipient opted out because of it".into()));
+    add(shown.status, row.opted_out_at.filter(|_| !told(OPTED_OUT)), Some(OPTED_OUT.into()));
     history.extend(events(shown));
     // What happened at the same time stays in the order in which messages climb.
     history.sort_by_key(|entry| entry.at);
@@ -48,6 +48,8 @@ pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
 
 /// How the event of an answer begins; what answered follows.
 const ANSWERED: &str = "Answered";
+/// The event of an opt-out.
+const OPTED_OUT: &str = "The recipient opted out because of it";
 
 /// What happened to a row without moving it.
 fn events(shown: &Shown) -> impl Iterator<Item = HistoryView> {
@@ -300,7 +302,7 @@ mod tests {
         let details = |row| -> Vec<String> {
             history(&Shown::of(row)).into_iter().filter_map(|entry| entry.detail).collect()
         };
-        assert_eq!(details(row.clone()), ["Answered", "The recipient opted out because of it"]);
+        assert_eq!(details(row.clone()), ["Answered", OPTED_OUT]);
         let told = Event { at: at(3_000), what: "Answered by msg_1".into() };
         assert_eq!(details(Row { events: vec![told], opted_out_at: None, ..row }), ["Answered by msg_1"]);
     }
