@@ -119,17 +119,17 @@ impl Acceptance<'_> {
 }
 
 /// Of two retries that took the same rows, only one finds the list as both read it.
-fn entered(retried: &Action, by: BulkActionId) -> Write {
-    let key = crate::item::key(keys::send(&retried.org_id, retried.id.ulid()), s(keys::ACTION));
-    let mut retries = retried.retries.clone();
+fn entered(original: &Action, by: BulkActionId) -> Write {
+    let key = crate::item::key(keys::send(&original.org_id, original.id.ulid()), s(keys::ACTION));
+    let mut retries = original.retries.clone();
     retries.push(by);
     let write = Write::update(Table::BulkActions, key, "SET retries = :with ADD version :one")
         .value(":with", json(&retries))
         .value(":one", n(1));
-    if retried.retries.is_empty() {
+    if original.retries.is_empty() {
         write.when("attribute_exists(pk) AND attribute_not_exists(retries)")
     } else {
-        write.when("retries = :seen").value(":seen", json(&retried.retries))
+        write.when("retries = :seen").value(":seen", json(&original.retries))
     }
 }
 
