@@ -93,7 +93,7 @@ impl World {
     /// # Panics
     /// If the engine does not start: a test cannot go on.
     pub async fn start() -> Self {
-        Self::try_start().await.expect("the world starts")
+        Box::pin(Self::try_start()).await.expect("the world starts")
     }
 
     async fn try_start() -> anyhow::Result<Self> {

@@ -118,16 +118,15 @@ async fn try_blame(
     if known.opt_outs.is_out(channel) || !then.is_out(channel) {
         return Ok(());
     }
-    let row = match message {
-        Some(id) => store.row(org, id).await?.filter(|row| row.channel == channel),
-        None => {
-            let trail = Trail { store, org, channel, address, now: clock.now(), quoted: None };
-            let mut found = Found::default();
-            for member in known.members.iter().take(MOST_MEMBERS) {
-                found = found.and(trail.of_member(member).await?);
-            }
-            found.latest.map(|(_, row)| row)
+    let row = if let Some(id) = message {
+        store.row(org, id).await?.filter(|row| row.channel == channel)
+    } else {
+        let trail = Trail { store, org, channel, address, now: clock.now(), quoted: None };
+        let mut found = Found::default();
+        for member in known.members.iter().take(MOST_MEMBERS) {
+            found = found.and(trail.of_member(member).await?);
         }
+        found.latest.map(|(_, row)| row)
     };
     let Some(row) = row else { return Ok(()) };
     let reaction = Reaction::to(&row).opted_out(&row, change.at());

@@ -27,7 +27,7 @@ async fn sent_two() -> (World, [domain::BulkActionId; 2]) {
 #[tokio::test]
 async fn a_reply_answers_the_last_message_that_was_sent_there() {
     let (world, [first, second]) = sent_two().await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(world.inbound(&Writes::sms(PHONE, "IN1", "Yes, I come")).await.status, 200);
     let inbound = last_inbound(&world).await;
     assert_eq!(inbound["bulk_action_id"], json!(second));
@@ -65,7 +65,7 @@ async fn a_second_answer_to_a_message_counts_it_once() {
 #[tokio::test]
 async fn what_comes_more_than_seven_days_later_answers_nothing_unless_it_quotes() {
     let (world, [first, second]) = sent_two().await;
-    world.clock.advance(DAY * 7 - Duration::from_hours(1));
+    world.clock.advance(Duration::from_hours(7 * 24 - 1));
     world.inbound(&Writes::sms(PHONE, "IN1", "In time")).await;
     assert_eq!(last_inbound(&world).await["bulk_action_id"], json!(second));
     world.clock.advance(Duration::from_hours(2));

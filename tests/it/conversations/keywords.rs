@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::opt_out::Source;
+use domain::receipt::Report;
 use domain::{Channel, Clock};
 use serde_json::{Value, json};
 use testing::{World, Writes};
@@ -194,6 +195,24 @@ async fn of_a_stop_and_a_start_in_one_call_the_stop_wins() {
     let hash = world.store.address_hash(&World::org(), &domain::member::Address::stored(PHONE.into()));
     assert!(world.store.address(&World::org(), &hash).await.unwrap().opt_outs.is_out(Channel::WhatsApp));
     assert!(reaches(&world, &members).await, "SMS is another channel");
+}
+
+#[tokio::test]
+async fn an_opt_out_that_a_receipt_tells_of_holds_until_it_is_lifted_and_not_again() {
+    let world = World::start().await;
+    let members = world.members(1).await;
+    world.send_sms(&members, "Hi").await;
+    world.drain().await;
+    let report = async || {
+        world.report(|_| vec![Report::OptedOut]).await;
+        world.drain().await;
+    };
+    report().await;
+    assert!(!reaches(&world, &members).await);
+    world.inbound(&Writes::sms(PHONE, "IN1", "START")).await;
+    world.clock.advance(Duration::from_secs(1));
+    report().await;
+    assert!(reaches(&world, &members).await, "it was told of again");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn call_as(
         body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
         caller: Some(Caller {
             sub: "somebody".into(),
-            org_id: org.parse().unwrap(),
+            org_id: org.parse().expect("an id"),
             permissions: Caller::parse_permissions(permissions),
         }),
     };
@@ -42,11 +42,15 @@ async fn call_as(
 async fn get(world: &World, route: &str, id: &str, query: &str) -> Value {
     let reply = call_as(world, "demo", "messaging.view", (route, id, query), Value::Null).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
-    serde_json::from_str(&reply.body).unwrap()
+    serde_json::from_str(&reply.body).expect("JSON")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 fn items(page: &Value) -> Vec<Value> {
-    page["items"].as_array().unwrap().clone()
+    page["items"].as_array().expect("a list").clone()
 }
 
 /// All conversations.
@@ -63,19 +67,19 @@ async fn conversation(world: &World) -> Value {
 
 /// The messages of the only conversation, newest first.
 async fn messages(world: &World) -> Vec<Value> {
-    let id = conversation(world).await["id"].as_str().unwrap().to_owned();
+    let id = text(&conversation(world).await["id"]);
     items(&get(world, "GET /conversations/{id}/messages", &id, "").await)
 }
 
 /// The last thing that was written in the only conversation by its member.
 async fn last_inbound(world: &World) -> Value {
-    messages(world).await.into_iter().find(|message| message["direction"] == "inbound").unwrap()
+    messages(world).await.into_iter().find(|message| message["direction"] == "inbound").expect("one came in")
 }
 
 /// `(replied, opted_out)` of an action, once it is counted.
 async fn reactions(world: &World, action: domain::BulkActionId) -> (u64, u64) {
     world.live(std::time::Duration::from_mins(2)).await;
-    let chunks = world.store.chunks(&World::org(), action.ulid()).await.unwrap();
+    let chunks = world.store.chunks(&World::org(), action.ulid()).await.expect("chunks");
     let of =
         |count: fn(&domain::counts::Counts) -> u64| chunks.iter().map(|chunk| count(&chunk.total())).sum();
     (of(|counts| counts.replied), of(|counts| counts.opted_out))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testing::{World, Writes};
 
-use super::{PHONE, call_as, conversation, conversations, get, items, last_inbound, messages, texts};
+use super::{PHONE, call_as, conversation, conversations, get, items, last_inbound, messages, text, texts};
 
 const STRANGER: &str = "+64219999999";
 
@@ -55,7 +55,7 @@ async fn a_conversation_is_assigned_to_a_member_who_exists_and_only_if_it_does()
     let world = World::start().await;
     world.members(1).await;
     world.inbound(&Writes::sms(STRANGER, "IN1", "Hello")).await;
-    let id = conversation(&world).await["id"].as_str().unwrap().to_owned();
+    let id = text(&conversation(&world).await["id"]);
     let assign = async |id: &str, member: &str| {
         world.call("POST /conversations/{id}/assign", &[("id", id)], json!({ "member_id": member })).await
     };
@@ -126,7 +126,7 @@ async fn the_messages_of_a_conversation_are_paged_in_one_order_with_what_else_wa
     // A mail is no part of a conversation by SMS.
     world.send(json!({ "target_ids": members, "messages": [{ "channel": "email", "subject": "S", "body": "Mail" }] })).await;
     world.drain().await;
-    let id = conversation(&world).await["id"].as_str().unwrap().to_owned();
+    let id = text(&conversation(&world).await["id"]);
     let mut seen = Vec::new();
     let mut query = "limit=3".to_owned();
     loop {
@@ -237,7 +237,7 @@ async fn other_organisations_see_nothing() {
     let world = World::start().await;
     world.members(1).await;
     world.inbound(&Writes::sms(PHONE, "IN1", "Hello")).await;
-    let id = conversation(&world).await["id"].as_str().unwrap().to_owned();
+    let id = text(&conversation(&world).await["id"]);
     let all = "messaging.view messaging.send members.edit";
     let call = async |route: &str, body: Value| call_as(&world, "other", all, (route, &id, ""), body).await;
     assert!(call("GET /conversations", Value::Null).await.body.contains("\"items\":[]"));
@@ -257,7 +257,7 @@ async fn reading_and_writing_need_their_permissions() {
     let world = World::start().await;
     world.members(1).await;
     world.inbound(&Writes::sms(PHONE, "IN1", "Hello")).await;
-    let id = conversation(&world).await["id"].as_str().unwrap().to_owned();
+    let id = text(&conversation(&world).await["id"]);
     let call = async |permission: &str, route: &str, body: Value| {
         call_as(&world, "demo", permission, (route, &id, ""), body).await.status
     };

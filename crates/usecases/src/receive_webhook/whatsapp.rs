@@ -73,9 +73,10 @@ async fn receive_all(
 ) -> Result<(), Error> {
     let mut by_author: BTreeMap<Address, Vec<Message>> = BTreeMap::new();
     for message in inbound {
-        match author(&message) {
-            Some(from) => by_author.entry(from.clone()).or_default().push(written(message, from)),
-            None => tracing::error!(org_id = %org, "a WhatsApp message does not say who wrote it"),
+        if let Some(from) = author(&message) {
+            by_author.entry(from.clone()).or_default().push(written(message, from));
+        } else {
+            tracing::error!(org_id = %org, "a WhatsApp message does not say who wrote it");
         }
     }
     stream::iter(by_author.into_values())
