@@ -9,14 +9,14 @@ use wire::api::http::Request;
 
 use crate::support::{body, settle, summary};
 
-const FAMILIES: usize = 10;
+const FAMILIES: u64 = 10;
 
 /// 500 rows: 488 people, 30 of them in families who share a phone, and 12 rows that are none.
 fn rows() -> Vec<Value> {
     let mut rows: Vec<Value> = (0..488)
         .map(|i| {
             // The first 30 are families of three.
-            let phone = if i < 3 * FAMILIES { i / 3 } else { 100 + i };
+            let phone = if i < 30 { i / 3 } else { 100 + i };
             json!({
                 "id": format!("m{i}"), "first_names": format!("Ana{i}"), "email": format!("ana{i}@example.org"),
                 "primary_phone": format!("+6421{:07}", 1_000_000 + phone),
@@ -24,8 +24,8 @@ fn rows() -> Vec<Value> {
         })
         .collect();
     rows[40]["primary_phone"] = json!("12");
-    rows[41].as_object_mut().unwrap().remove("primary_phone");
-    rows[42].as_object_mut().unwrap().remove("first_names");
+    rows[41]["primary_phone"] = Value::Null;
+    rows[42]["first_names"] = Value::Null;
     for bad in 0..12 {
         rows.insert(bad * 40, json!({ "id": format!("bad {bad}"), "first_names": "Nobody" }));
     }
@@ -43,7 +43,7 @@ fn to_all(text: &str) -> Value {
 }
 
 /// How often each address got something on a channel, of what was accepted from `since` on.
-fn ledger(world: &World, since: usize, channel: Channel) -> BTreeMap<String, usize> {
+fn ledger(world: &World, since: usize, channel: Channel) -> BTreeMap<String, u64> {
     let mut times = BTreeMap::new();
     for seen in world.provider.accepted().into_iter().skip(since).filter(|seen| seen.channel == channel) {
         *times.entry(seen.to).or_insert(0) += 1;
@@ -51,7 +51,7 @@ fn ledger(world: &World, since: usize, channel: Channel) -> BTreeMap<String, usi
     times
 }
 
-fn once_each(times: &BTreeMap<String, usize>) -> bool {
+fn once_each(times: &BTreeMap<String, u64>) -> bool {
     times.values().all(|times| *times == 1)
 }
 
@@ -100,12 +100,14 @@ async fn a_day_in_the_life() {
     settle(&world).await;
     let (texts, mails) = (ledger(&world, 0, Channel::Sms), ledger(&world, 0, Channel::Email));
     assert!(once_each(&texts) && once_each(&mails), "one message per phone and per mailbox");
-    let refused = world.provider.calls().len() - world.provider.accepted().len();
-    assert_eq!(preview["reachable"], texts.len() + mails.len() + refused);
+    let refused = (world.provider.calls().len() - world.provider.accepted().len()) as u64;
+    let reached =
+        |texts: &BTreeMap<String, u64>, mails: &BTreeMap<String, u64>| (texts.len() + mails.len()) as u64;
+    assert_eq!(preview["reachable"], reached(&texts, &mails) + refused);
     let (status, [landed, failed, skipped, unconfirmed, pending]) = action(&world, first).await;
     assert_eq!((status.as_str(), unconfirmed, pending), ("partial", 0, 0));
-    assert_eq!(landed as usize, texts.len() + mails.len());
-    assert_eq!((failed as usize, skipped as usize), (refused + 4, 2 * FAMILIES));
+    assert_eq!(landed, reached(&texts, &mails));
+    assert_eq!((failed, skipped), (refused + 4, 2 * FAMILIES));
 
     // Answers come in: they stand beside the send that they answer.
     let phone = |i: usize| format!("+6421{:07}", 1_000_000 + i);
@@ -125,8 +127,8 @@ async fn a_day_in_the_life() {
     let mail = world.provider.accepted().into_iter().find(|seen| seen.to == "ana60@example.org").unwrap();
     assert_eq!(one_click(&world, &mail).await, 200);
     settle(&world).await;
-    let stats = world.ok("GET /bulk-actions/{id}/stats", &[("id", &first.to_string())], Value::Null).await;
-    assert_eq!((&stats["replied"], &stats["opted_out"]), (&json!(2), &json!(2)), "{stats}");
+    let told = world.ok("GET /bulk-actions/{id}/stats", &[("id", &first.to_string())], Value::Null).await;
+    assert_eq!((&told["replied"], &told["opted_out"]), (&json!(2), &json!(2)), "{told}");
 
     // The phones are on again: those who failed get it, nobody else.
     world.provider.answer(|_| Answer::Accept);
@@ -134,7 +136,7 @@ async fn a_day_in_the_life() {
     let path = first.to_string();
     let retried = body(&world.call("POST /bulk-actions/{id}/retry", &[("id", &path)], json!({})).await);
     settle(&world).await;
-    assert_eq!(world.provider.accepted().len() - before, refused, "{retried}");
+    assert_eq!((world.provider.accepted().len() - before) as u64, refused, "{retried}");
     let texts = ledger(&world, 0, Channel::Sms);
     assert_eq!(texts[&phone(150)], 2, "the send and our answer");
     assert!(texts.iter().all(|(to, times)| *times == 1 || *to == phone(150)));
@@ -153,6 +155,6 @@ async fn a_day_in_the_life() {
         "a link is about mails"
     );
     let (_, [landed, failed, skipped, ..]) = action(&world, second).await;
-    assert_eq!((failed, skipped as usize), (4, 2 * (FAMILIES - 1) + 3 + 1));
-    assert_eq!(landed as usize, texts.len() + mails.len());
+    assert_eq!((failed, skipped), (4, 2 * (FAMILIES - 1) + 3 + 1));
+    assert_eq!(landed, reached(&texts, &mails));
 }

@@ -71,7 +71,7 @@ struct Ids(BTreeMap<&'static str, String>);
 impl Ids {
     /// The id in a route's path, by what the path begins with.
     fn of(&self, route: &str) -> String {
-        let (_, path) = route.split_once(' ').unwrap();
+        let (_, path) = route.split_once(' ').expect("a method and a path");
         let what = path.split('/').nth(1).unwrap_or_default();
         self.0.get(what).cloned().unwrap_or_else(|| "none".into())
     }
@@ -79,7 +79,7 @@ impl Ids {
 
 /// A request with a body that the description gives as an example.
 fn request(ids: &Ids, route: &str, org: &str, permissions: &str) -> Request {
-    let operation = contract().routes().find(|(described, _)| *described == route).unwrap().1;
+    let operation = contract().routes().find(|(described, _)| *described == route).expect("a route").1;
     let example = operation.examples.iter().find(|example| example.media_type == "application/json");
     Request {
         route: route.to_owned(),
@@ -88,7 +88,7 @@ fn request(ids: &Ids, route: &str, org: &str, permissions: &str) -> Request {
         body: example.map(|example| example.body.to_string().into_bytes()).unwrap_or_default(),
         caller: Some(Caller {
             sub: "somebody".into(),
-            org_id: org.parse().unwrap(),
+            org_id: org.parse().expect("an id"),
             permissions: Caller::parse_permissions(permissions),
         }),
         ..Request::default()

@@ -239,7 +239,7 @@ mod tests {
         let setting = Setting { offers: &[], routing: Routing::All, org_name: "St Mark", org_country: "GB" };
         let address = Address::stored("+64215550100".into());
         let to = |text: &str, member: Option<&Member>, opted_out| {
-            let offer = Offer::new(Body::Sms { text: text.into() }, true).unwrap();
+            let offer = Offer::new(&Body::Sms { text: text.into() }, true).unwrap();
             let to = Correspondent { address: Some(&address), member, opted_out };
             plan_to(setting, &offer, to).refused.map(|refusal| refusal.reason)
         };
