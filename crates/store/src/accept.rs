@@ -117,10 +117,10 @@ impl Acceptance<'_> {
 /// Of two retries that took the same rows, only one finds the list as both read it.
 fn entered(retried: &Action, by: BulkActionId) -> Write {
     let key = crate::item::key(keys::send(&retried.org_id, retried.id.ulid()), s(keys::ACTION));
-    let mut retries = retried.retries.clone();
-    retries.push(by);
+    let mut with = retried.retries.clone();
+    with.push(by);
     let write = Write::update(Table::BulkActions, key, "SET retries = :with ADD version :one")
-        .value(":with", json(&retries))
+        .value(":with", json(&with))
         .value(":one", n(1));
     if retried.retries.is_empty() {
         write.when("attribute_exists(pk) AND attribute_not_exists(retries)")

@@ -22,7 +22,7 @@ pub(super) async fn single(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let wanted = SingleSend::read(&body)?;
     let key = key_of(request, "/messages")?;
     for _ in 0..TRIES {
@@ -36,12 +36,12 @@ pub(super) async fn single(
         let target = [Target::from(wanted.member_id.clone())];
         let members = planner.members(&deps.store, org, &target).await?;
         let [target] = target;
-        let planned = planner.rows(&target, members.get(&target.member_id)).pop();
+        let row = planner.rows(&target, members.get(&target.member_id)).pop();
         let letter = Letter {
             by: caller.sub.clone(),
             member_id: Some(target.member_id),
             conversation: None,
-            planned: planned.ok_or(Error::Missing("a row"))?,
+            planned: row.ok_or(Error::Missing("a row"))?,
             content,
             as_given: body.clone(),
             receipt_window_s: content::receipt_window(&channels, wanted.message.channel),
