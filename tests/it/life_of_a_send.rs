@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testing::World;
 
-use crate::support::{arrives, assert_once_each, failed_items, summary};
+use crate::support::{arrives, assert_once_each, failed_items, settle, summary};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -21,9 +21,7 @@ async fn every_member_gets_the_message_once_and_the_action_completes() {
     assert_once_each(&world, 250);
     assert_eq!(world.provider.accepted()[0].text.find("Hi Ana"), Some(0));
 
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     let action = world.action(id).await;
     assert_eq!(summary(&action), ("completed".into(), [250, 0, 0, 0, 0]));
     assert_eq!((&action["sent_count"], &action["delivered_count"]), (&json!(250), &json!(250)));
@@ -38,9 +36,7 @@ async fn an_action_of_several_blocks_writes_every_row() {
     let id = world.send_sms(&members, "Hi").await;
     world.drain().await;
     assert_once_each(&world, 2_300);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [2_300, 0, 0, 0, 0]));
 }
 
@@ -53,10 +49,7 @@ async fn members_who_cannot_be_reached_fail_with_their_reason() {
     world.member("noname", json!({ "primary_phone": "+64211234568" })).await;
     let all = ["good", "nophone", "badphone", "noname", "ghost"].map(str::to_owned);
     let id = world.send_sms(&all, "Hi {{member.first_names}}").await;
-    world.drain().await;
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
 
     assert_eq!(summary(&world.action(id).await), ("partial".into(), [1, 4, 0, 0, 0]));
     let codes = failed_items(&world, id).await;

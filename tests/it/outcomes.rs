@@ -7,7 +7,7 @@ use domain::FailureCode;
 use serde_json::{Value, json};
 use testing::{Answer, World};
 
-use crate::support::{arrives, assert_once_each, failed_items, summary};
+use crate::support::{arrives, assert_once_each, failed_items, settle, summary};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -28,9 +28,7 @@ async fn an_answer_that_never_came_is_unknown_and_never_sent_again() {
     assert_eq!(world.provider.calls().len(), 40, "nobody was called twice");
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [32, 0, 0, 8, 0]));
 
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(
         summary(&world.action(id).await),
         ("completed".into(), [36, 0, 0, 4, 0]),
@@ -55,9 +53,7 @@ async fn a_refusal_for_being_too_fast_is_tried_again_until_it_goes_through() {
     assert!(world.provider.accepted().len() < 50);
     world.live(10 * MINUTE).await;
     assert_once_each(&world, 50);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await).0, "completed");
 }
 
@@ -82,10 +78,7 @@ async fn a_refusal_of_the_recipient_fails_that_recipient_only() {
         if seen.to.ends_with('1') { Answer::Refuse(FailureCode::InvalidPhone) } else { Answer::Accept }
     });
     let id = world.send_sms(&members, "Hi").await;
-    world.drain().await;
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("partial".into(), [2, 1, 0, 0, 0]));
     let items =
         world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
@@ -124,9 +117,7 @@ async fn a_sender_that_is_refused_as_a_whole_pauses_and_goes_on_when_the_cause_i
     world.provider.answer(|_| Answer::Accept);
     world.live(10 * MINUTE).await;
     assert_once_each(&world, 250);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     let action = world.action(id).await;
     assert_eq!(summary(&action), ("completed".into(), [250, 0, 0, 0, 0]));
     assert_eq!(action["paused"], json!(null));
@@ -146,9 +137,7 @@ async fn a_channel_without_credentials_pauses_and_says_so_and_goes_on_when_they_
     world.provider.credentials(true);
     world.live(10 * MINUTE).await;
     assert_once_each(&world, 30);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [30, 0, 0, 0, 0]));
 }
 

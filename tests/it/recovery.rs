@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testing::{Answer, Redelivery, World};
 
-use crate::support::{arrives, assert_once_each, summary};
+use crate::support::{arrives, assert_once_each, settle, summary};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -16,9 +16,7 @@ async fn every_queue_message_may_come_twice() {
     let id = world.send_sms(&members, "Hi").await;
     world.drain().await;
     assert_once_each(&world, 1_150);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [1_150, 0, 0, 0, 0]));
 }
 
@@ -30,9 +28,7 @@ async fn a_send_whose_first_message_is_lost_is_started_by_reconcile() {
     world.purge();
     world.live(5 * MINUTE).await;
     assert_once_each(&world, 30);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [30, 0, 0, 0, 0]));
 }
 
@@ -47,9 +43,7 @@ async fn a_send_whose_every_queue_is_purged_in_the_middle_completes() {
     world.purge();
     world.live(15 * MINUTE).await;
     assert_once_each(&world, 2_050);
-    world.report(arrives).await;
-    world.drain().await;
-    world.live(2 * MINUTE).await;
+    settle(&world).await;
     assert_eq!(summary(&world.action(id).await).0, "completed");
 }
 

@@ -16,6 +16,7 @@
 //! A folder with `send.rs` (implements [`Sender`]), `errors.rs` (its codes as a table, held to a fixture by a test), `signature.rs` and
 //! `webhook.rs`; samples of its answers and calls under `tests/fixtures`; contract tests in this crate's `tests`.
 
+mod codes;
 mod http;
 mod outcome;
 mod problem;

@@ -23,6 +23,8 @@ mod list_tests;
 pub mod parcel;
 pub mod row;
 pub mod targets;
+#[cfg(any(test, feature = "test-engine"))]
+pub mod test_engine;
 mod transaction;
 pub mod work;
 

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::config;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
-};
+use aws_sdk_dynamodb::types::ScalarAttributeType;
 use domain::content::{Body, Content};
 use domain::variables::RENDERER_VERSION;
 use domain::{BulkActionId, Channel, FailureCode, MessageId, MessageStatus, OrgId, Reason, Timestamp};
@@ -19,6 +15,7 @@ use crate::action_list::ActionSpan;
 use crate::content::FrozenContent;
 use crate::directory::AddressKeys;
 use crate::row::{Row, TimelineSpan};
+use crate::test_engine::{config, create_table};
 use crate::{Store, Tables};
 
 struct World {
@@ -30,17 +27,9 @@ struct World {
 impl World {
     async fn start() -> Self {
         let engine = Engine::start(EngineOptions::default()).unwrap();
-        let credentials = config::Credentials::builder().access_key_id("test").secret_access_key("test");
-        let config = config::Builder::new()
-            .behavior_version(config::BehaviorVersion::latest())
-            .region(config::Region::new("us-east-1"))
-            .endpoint_url(engine.dynamodb_url())
-            .credentials_provider(credentials.provider_name("test").build())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        create_table(&client, "actions", ScalarAttributeType::S, "by-org", "org_key").await;
-        create_table(&client, "rows", ScalarAttributeType::N, "by-member", "member_key").await;
+        let client = aws_sdk_dynamodb::Client::from_conf(config(&engine.dynamodb_url()).build());
+        create_table(&client, "actions", ScalarAttributeType::S, Some(("by-org", "org_key"))).await;
+        create_table(&client, "rows", ScalarAttributeType::N, Some(("by-member", "member_key"))).await;
         let tables =
             Tables { directory: "none".into(), bulk_actions: "actions".into(), message_logs: "rows".into() };
         let store = Store::new(client, tables, AddressKeys::new(&[7; 32]).unwrap());
@@ -70,41 +59,6 @@ impl World {
     async fn timeline(&self, span: TimelineSpan, limit: usize) -> (Vec<Row>, Option<(Timestamp, MessageId)>) {
         self.store.timeline(&self.org, &"m1".parse().unwrap(), span, limit).await.unwrap()
     }
-}
-
-async fn create_table(
-    client: &aws_sdk_dynamodb::Client,
-    table: &str,
-    sk: ScalarAttributeType,
-    index: &str,
-    by: &str,
-) {
-    let attribute = |name: &str, kind| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
-    };
-    let key =
-        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    let index = GlobalSecondaryIndex::builder()
-        .index_name(index)
-        .key_schema(key(by, KeyType::Hash))
-        .key_schema(key("created", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-        .build()
-        .unwrap();
-    client
-        .create_table()
-        .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("sk", sk))
-        .attribute_definitions(attribute(by, ScalarAttributeType::S))
-        .attribute_definitions(attribute("created", ScalarAttributeType::S))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index)
-        .send()
-        .await
-        .unwrap();
 }
 
 fn action(org_id: OrgId, at: Timestamp, random: u128) -> Action {

@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use aws_sdk_dynamodb::config;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use domain::member::Address;
 use domain::permission::Caller;
 use domain::{Channel, Clock, MemberId, OrgId, Timestamp};
 use engine::{Engine, EngineOptions};
 use serde_json::{Value, json};
+use store::Store;
 use store::directory::{AddressKeys, UnsubscribeTokens};
-use store::{Store, Tables};
 use wire::api::http::{Reply, Request};
 
 use crate::manage_directory::{Directory, handle};
@@ -44,15 +40,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start() -> Self {
         let engine = Engine::start(EngineOptions::default()).unwrap();
-        let client = client(&engine);
-        create_table(&client).await;
-        let tables = Tables {
-            directory: "directory".into(),
-            bulk_actions: "none".into(),
-            message_logs: "none".into(),
-        };
         let keys = AddressKeys::new(&[7; 32]).unwrap();
-        let store = Store::new(client, tables, keys.clone());
+        let store = store::test_engine::directory(&engine.dynamodb_url(), keys.clone()).await;
         let world =
             Self { _engine: engine, store, clock: Arc::default(), tokens: UnsubscribeTokens::new(keys) };
         world.at(1_764_000_000);
@@ -194,39 +183,4 @@ pub(crate) fn errors(problem: &Value) -> Vec<(&str, &str)> {
 pub(crate) async fn set_up(world: &World) {
     let (status, _) = world.call("PUT /organisation", json!({"name": "St Mark & Co", "country": "GB"})).await;
     assert_eq!(status, 201);
-}
-
-fn client(engine: &Engine) -> aws_sdk_dynamodb::Client {
-    let credentials = config::Credentials::builder().access_key_id("test").secret_access_key("test");
-    let config = config::Builder::new()
-        .behavior_version(config::BehaviorVersion::latest())
-        .region(config::Region::new("us-east-1"))
-        .endpoint_url(engine.dynamodb_url())
-        .credentials_provider(credentials.provider_name("test").build())
-        .retry_config(config::retry::RetryConfig::disabled())
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    aws_sdk_dynamodb::Client::from_conf(config.build())
-}
-
-async fn create_table(client: &aws_sdk_dynamodb::Client) {
-    let attribute = |name: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .unwrap()
-    };
-    let key =
-        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    client
-        .create_table()
-        .table_name("directory")
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("sk"))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .send()
-        .await
-        .unwrap();
 }

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::codes::find;
+
 /// What a code is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,35 +139,22 @@ pub(super) const CODES: &[(u32, Class)] = &[
 
 /// The class of a code, if we know the code.
 pub(super) fn class_of(code: u32) -> Option<Class> {
-    CODES.binary_search_by_key(&code, |(known, _)| *known).ok().map(|at| CODES[at].1)
+    find(CODES, code)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Deserialize)]
-    struct Fixture {
-        codes: Vec<Entry>,
-    }
-
-    #[derive(Deserialize)]
-    struct Entry {
-        code: u32,
-        class: Class,
-    }
+    use crate::codes::tests::{assert_agreed, assert_in_order};
 
     #[test]
     fn the_table_is_the_one_that_was_agreed() {
-        let text = include_str!("../../../../tests/fixtures/twilio/error_classes.json");
-        let fixture: Fixture = serde_json::from_str(text).unwrap();
-        let agreed: Vec<_> = fixture.codes.iter().map(|entry| (entry.code, entry.class)).collect();
-        assert_eq!(CODES, agreed);
+        assert_agreed(CODES, include_str!("../../../../tests/fixtures/twilio/error_classes.json"));
     }
 
     #[test]
     fn the_table_is_in_order_so_that_every_code_is_found() {
-        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+        assert_in_order(CODES);
         assert!(CODES.iter().all(|(code, class)| class_of(*code) == Some(*class)));
     }
 }

@@ -15,6 +15,10 @@ use channels::{Outcome, Outgoing, Problem};
 use domain::content::Rendered;
 use domain::member::Address;
 use domain::{MessageId, OrgId, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::fake::{Mishap, unlucky};
 
 /// The id of the message that the tests send.
 const MESSAGE_ID: &str = "msg_01JD0000000000000000000000-7-99";
@@ -41,6 +45,25 @@ fn fixtures(folder: &str) -> Vec<(String, String)> {
     let all: Vec<_> = names.map(|name| (name.clone(), fixture(&format!("{folder}/{name}")))).collect();
     assert!(!all.is_empty());
     all
+}
+
+/// The cases of a file of vectors.
+fn cases<V: DeserializeOwned>(path: &str) -> Vec<V> {
+    #[derive(Deserialize)]
+    struct Vectors<V> {
+        cases: Vec<V>,
+    }
+    serde_json::from_str::<Vectors<V>>(&fixture(path)).unwrap().cases
+}
+
+/// Holds `send`, which sends to the provider at a URL, to this: where the provider may have had the request, nobody knows what became of it,
+/// and it is not made again.
+async fn assert_unknown_and_made_once(send: impl AsyncFn(&str) -> Outcome) {
+    for mishap in [Mishap::Silence, Mishap::Closed, Mishap::BrokenOff] {
+        let (url, connections) = unlucky(mishap).await;
+        assert_eq!(brief(&send(&url).await), "unknown", "{mishap:?}");
+        assert_eq!(*connections.lock().unwrap(), 1, "{mishap:?}");
+    }
 }
 
 /// Owns what an [`Outgoing`] borrows.

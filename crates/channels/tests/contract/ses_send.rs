@@ -8,8 +8,8 @@ use channels::ses::{SesConfig, SesSender, client_config};
 use channels::{Outcome, Sender};
 use domain::content::Rendered;
 
-use crate::fake::{Fake, Mishap, PATIENCE, Seen, nobody, unlucky};
-use crate::{Letter, MESSAGE_ID, brief, fixture, problem};
+use crate::fake::{Fake, PATIENCE, Seen, nobody};
+use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, problem};
 
 const SES_ID: &str = "0100019a0f2e7c3d-5b1c7c1e-3a0b-4a57-9b1e-0d2f4a6c8e10-000000";
 
@@ -247,11 +247,7 @@ async fn what_has_no_sample_is_judged_by_its_code_and_else_by_its_status() {
 
 #[tokio::test]
 async fn a_request_that_may_have_arrived_is_unknown_and_is_made_once() {
-    for mishap in [Mishap::Silence, Mishap::Closed, Mishap::BrokenOff] {
-        let (url, connections) = unlucky(mishap).await;
-        assert_eq!(brief(&send(&url).await), "unknown", "{mishap:?}");
-        assert_eq!(*connections.lock().unwrap(), 1, "{mishap:?}");
-    }
+    assert_unknown_and_made_once(async |url| send(url).await).await;
 }
 
 #[tokio::test]

@@ -13,14 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
-use crate::{fixture, fixtures};
+use crate::{cases, fixture, fixtures};
 
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:MyTopic";
-
-#[derive(Deserialize)]
-struct Vectors {
-    cases: Vec<Vector>,
-}
 
 #[derive(Deserialize)]
 struct Vector {
@@ -30,7 +25,7 @@ struct Vector {
 }
 
 fn vectors() -> Vec<Vector> {
-    serde_json::from_str::<Vectors>(&fixture("vectors/sns_messages.json")).unwrap().cases
+    cases("vectors/sns_messages.json")
 }
 
 fn envelope(message: &Value) -> Envelope {

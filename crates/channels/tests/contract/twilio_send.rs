@@ -8,8 +8,8 @@ use channels::{Outcome, Secret, Sender, http_client};
 use domain::content::Rendered;
 use domain::receipt::Report;
 
-use crate::fake::{self, Fake, Mishap, nobody, unlucky};
-use crate::{Letter, MESSAGE_ID, brief, fixture, message_id, now, problem};
+use crate::fake::{self, Fake, nobody};
+use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, message_id, now, problem};
 
 const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const SID: &str = "SMfedcba9876543210fedcba9876543210";
@@ -152,12 +152,10 @@ async fn the_wait_that_twilio_asks_for_is_kept() {
 
 #[tokio::test]
 async fn a_request_that_may_have_arrived_is_unknown_and_is_made_once() {
-    for mishap in [Mishap::Silence, Mishap::Closed, Mishap::BrokenOff] {
-        let (url, connections) = unlucky(mishap).await;
-        let outcome = sender_over(fake::impatient(), &url, SERVICE).send(&letter().outgoing()).await;
-        assert_eq!(brief(&outcome), "unknown", "{mishap:?}");
-        assert_eq!(*connections.lock().unwrap(), 1, "{mishap:?}");
-    }
+    assert_unknown_and_made_once(async |url| {
+        sender_over(fake::impatient(), url, SERVICE).send(&letter().outgoing()).await
+    })
+    .await;
 }
 
 #[tokio::test]

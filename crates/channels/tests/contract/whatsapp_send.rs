@@ -5,8 +5,8 @@ use channels::{Outcome, Secret, Sender, http_client};
 use domain::content::{Component, Parameter, ParameterSlot, Rendered};
 use serde_json::{Value, json};
 
-use crate::fake::{self, Fake, Mishap, nobody, unlucky};
-use crate::{Letter, MESSAGE_ID, brief, fixture, problem};
+use crate::fake::{self, Fake, nobody};
+use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, problem};
 
 const WAMID: &str = "wamid.HBgLMTY1MDM4Nzk0MzkVAgASGBQzQUFERjg0NDEzNDdFODU3MUMxMAA=";
 
@@ -218,13 +218,11 @@ async fn the_wait_that_meta_asks_for_is_kept() {
 
 #[tokio::test]
 async fn a_request_that_may_have_arrived_is_unknown_and_is_made_once() {
-    for mishap in [Mishap::Silence, Mishap::Closed, Mishap::BrokenOff] {
-        let (url, connections) = unlucky(mishap).await;
-        let letter = Letter::new("+16505551234", text());
-        let outcome = sender_over(fake::impatient(), &url).send(&letter.outgoing()).await;
-        assert_eq!(brief(&outcome), "unknown", "{mishap:?}");
-        assert_eq!(*connections.lock().unwrap(), 1, "{mishap:?}");
-    }
+    let letter = Letter::new("+16505551234", text());
+    assert_unknown_and_made_once(async |url| {
+        sender_over(fake::impatient(), url).send(&letter.outgoing()).await
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ pub(super) async fn create(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let wanted = CreateBulkAction::read(&body)?;
     let now = deps.clock.now();
     let times = Times::of(&wanted, now);

@@ -39,7 +39,7 @@ pub(super) async fn preview(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let wanted = CreateBulkAction::read(&body)?;
     let times = Times::of(&wanted, deps.clock.now())?;
     let channels = deps.store.channels(org).await?;

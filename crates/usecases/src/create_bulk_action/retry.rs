@@ -37,11 +37,7 @@ pub(super) async fn retry(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let body = if request.body.is_empty() {
-        serde_json::json!({})
-    } else {
-        Body::parse(&request.body, request.header("content-type"))?
-    };
+    let body = if request.body.is_empty() { serde_json::json!({}) } else { Body::of(request)? };
     let scope = RetryScope::read(&body)?;
     let path = format!("/bulk-actions/{}/retry", request.param("id"));
     let key = key_of(request, &path)?;

@@ -22,7 +22,7 @@ pub(super) async fn single(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let wanted = SingleSend::read(&body)?;
     let key = key_of(request, "/messages")?;
     for _ in 0..TRIES {

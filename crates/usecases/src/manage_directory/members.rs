@@ -107,7 +107,7 @@ pub(super) async fn get(deps: &Directory, caller: &Caller, request: &Request) ->
 
 pub(super) async fn put(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: MemberId = id_in_path(request, "member")?;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let member = read_member(&body, &id)?;
     let country = country(deps, &caller.org_id).await?;
     let written = deps.store.put_member(&caller.org_id, member.clone(), &country, deps.clock.now()).await?;

@@ -35,7 +35,7 @@ pub(super) async fn put_organisation(
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Refused> {
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let organisation = read_organisation(&body, &caller.org_id)?;
     let put = deps.store.put_organisation(&organisation).await?;
     Ok(Reply::json(status_of(put), &OrganisationView::from(&organisation)))
@@ -54,7 +54,7 @@ pub(super) async fn put_channel(
     request: &Request,
 ) -> Result<Reply, Refused> {
     let channel = channel_in_path(request)?;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let change = match ChannelChange::read(&body, channel) {
         Ok(change) => change,
         Err(problem) => {

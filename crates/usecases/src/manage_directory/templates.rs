@@ -84,7 +84,7 @@ pub(super) async fn get(deps: &Directory, caller: &Caller, request: &Request) ->
 
 pub(super) async fn put(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let id: TemplateId = id_in_path(request, "template")?;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let template = read_template(&body, &id)?;
     let put = deps.store.put_template(&caller.org_id, &template).await?;
     Ok(Reply::json(status_of(put), &TemplateView::from(&template)))

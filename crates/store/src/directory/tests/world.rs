@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_dynamodb::config::{self, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use domain::member::{Address, Member};
 use domain::opt_out::{AddressHash, Change, Lifter, Source};
 use domain::{Channel, MemberId, OrgId, Timestamp};
 use engine::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
+use crate::Store;
 use crate::directory::read::Consistency;
 use crate::directory::{AddressKeys, MemberFilter, Recorded, Selection, Written};
-use crate::{Store, Tables};
+use crate::test_engine::{config, directory_by};
 
 pub(super) const COUNTRY: &str = "GB";
 
@@ -52,24 +50,9 @@ impl World {
     pub(super) async fn start() -> Self {
         let engine = Engine::start(EngineOptions::default()).unwrap();
         let faults = Faults::default();
-        let credentials = config::Credentials::builder().access_key_id("test").secret_access_key("test");
-        let config = config::Builder::new()
-            .behavior_version(config::BehaviorVersion::latest())
-            .region(config::Region::new("us-east-1"))
-            .endpoint_url(engine.dynamodb_url())
-            .credentials_provider(credentials.provider_name("test").build())
-            .retry_config(config::retry::RetryConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .interceptor(faults.clone())
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        create_table(&client).await;
-        let tables = Tables {
-            directory: "directory".into(),
-            bulk_actions: "none".into(),
-            message_logs: "none".into(),
-        };
-        let store = Store::new(client, tables, AddressKeys::new(&[7; 32]).unwrap());
+        let config = config(&engine.dynamodb_url()).interceptor(faults.clone());
+        let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+        let store = directory_by(client, AddressKeys::new(&[7; 32]).unwrap()).await;
         Self { _engine: engine, store, org: "demo".parse().unwrap(), faults }
     }
 
@@ -175,27 +158,4 @@ pub(super) fn phone(id: &str, phone: &str) -> Value {
 
 pub(super) fn channels(channels: &[Channel]) -> BTreeSet<Channel> {
     channels.iter().copied().collect()
-}
-
-async fn create_table(client: &aws_sdk_dynamodb::Client) {
-    let attribute = |name: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .unwrap()
-    };
-    let key =
-        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    client
-        .create_table()
-        .table_name("directory")
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("sk"))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .send()
-        .await
-        .unwrap();
 }

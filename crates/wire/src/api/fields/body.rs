@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::http::Request;
 use super::super::problem::Problem;
 
 /// Longest request body, in bytes.
@@ -23,6 +24,14 @@ impl Body {
             "" | "application/json" => Self::json(bytes),
             other => Err(Self::unsupported(other, "application/json")),
         }
+    }
+
+    /// The JSON body of a request.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of(request: &Request) -> Result<Value, Problem> {
+        Self::parse(&request.body, request.header("content-type"))
     }
 
     /// The body of a request that has nothing to say: `{}`, or no body at all.
