@@ -1,13 +1,15 @@
 //! Erasure of a member, and what their deletion leaves.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use domain::member::Address;
 use domain::{Channel, Clock, MessageId, MessageStatus, Timestamp};
 use serde_json::{Value, json};
-use store::row::{Inbound, Origin, Row};
+use store::row::{Inbound, Origin, Row, TimelineSpan};
 use testing::World;
 use usecases::Notes;
 use usecases::manage_directory::{Directory, handle};
@@ -26,10 +28,10 @@ async fn message(world: &World, id: &str) -> Value {
     world.ok("GET /messages/{id}", &[("id", id)], Value::Null).await
 }
 
-/// Everything that the database still says somewhere in the rows and contents of a member.
+/// The rows of a member, as the database has them.
 async fn timeline(world: &World, member: &str) -> Vec<Row> {
     let member = member.parse().unwrap();
-    world.store.timeline(&World::org(), &member, Default::default(), 1_000).await.unwrap().0
+    world.store.timeline(&World::org(), &member, TimelineSpan::default(), 1_000).await.unwrap().0
 }
 
 #[tokio::test]
@@ -169,6 +171,54 @@ async fn opt_outs_outlive_an_erasure() {
     let expected = [("again", "opted_out"), ("m0", "member_not_found")];
     assert_eq!(failed_items(&world, id).await, expected.map(|(m, c)| (m.to_owned(), c.to_owned())).into());
     world.live(2 * MINUTE).await;
+}
+
+/// Work that is stopped when it has been taken up so many times, as a function that is killed.
+struct Stopped<F>(Pin<Box<F>>, usize);
+
+impl<F: Future> Future for Stopped<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.1 == 0 {
+            return Poll::Ready(None);
+        }
+        self.1 -= 1;
+        self.0.as_mut().poll(context).map(Some)
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_that_is_stopped_anywhere_is_finished_by_repeating_it() {
+    const MEMBERS: usize = 40;
+    let world = World::start().await;
+    let members = world.members(MEMBERS).await;
+    let id = world.send_sms(&members, "Hi {{member.first_names}}").await;
+    for (number, member) in members.iter().enumerate() {
+        let single = json!({ "member_id": member, "channel": "sms", "body": "Dear Ana, see you at 5" });
+        world.ok("POST /messages", &[], single).await;
+        inbound(&world, u128::try_from(number).unwrap(), Some(member), None).await;
+    }
+    world.drain_one("send-message").await;
+    let mut stopped = 0;
+    for (number, member) in members.iter().enumerate() {
+        let path = [("id", member.as_str())];
+        let call = world.call("POST /members/{id}/erase", &path, json!({}));
+        stopped += usize::from(Stopped(Box::pin(call), 1 + number * 2).await.is_none());
+        erase(&world, member).await;
+        let rows = timeline(&world, member).await;
+        assert_eq!(rows.len(), 3);
+        for row in rows {
+            assert!(row.erased && row.address.is_none() && row.values.is_empty(), "{member}: {row:?}");
+            let content =
+                world.store.content(&World::org(), domain::BulkActionId::new(row.id.send)).await.unwrap();
+            assert!(!format!("{content:?}").contains("Dear Ana"), "{member}");
+        }
+    }
+    assert!(stopped > MEMBERS / 4, "only {stopped} were stopped");
+    world.live(5 * MINUTE).await;
+    assert!(world.provider.calls().is_empty(), "nothing is sent to any of them");
+    assert_eq!(summary(&world.action(id).await), ("failed".into(), [0, 40, 0, 0, 0]), "all of it is counted");
 }
 
 /// A clock on which each look takes five seconds.

@@ -16,7 +16,7 @@ const ALL: [&str; 6] = [
     "messaging.template_override",
 ];
 
-const CALLS: [(&str, &[&str]); 17] = [
+const CALLS: [(&str, &[&str]); 18] = [
     ("GET /organisation", SETTINGS_READ),
     ("GET /channels", SETTINGS_READ),
     ("GET /templates", SETTINGS_READ),
@@ -32,6 +32,7 @@ const CALLS: [(&str, &[&str]); 17] = [
     ("PUT /members/m", MEMBERS_WRITE),
     ("DELETE /members/m", MEMBERS_WRITE),
     ("POST /members/import", MEMBERS_WRITE),
+    ("POST /members/m/erase", MEMBERS_WRITE),
     ("PUT /members/m/opt-outs/sms", MEMBERS_WRITE),
     ("DELETE /members/m/opt-outs/sms", MEMBERS_WRITE),
 ];
