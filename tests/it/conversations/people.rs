@@ -198,6 +198,15 @@ async fn a_webhook_that_comes_several_times_at_once_is_applied_once() {
 }
 
 #[tokio::test]
+async fn messages_of_one_member_that_come_at_once_are_all_unread() {
+    let world = World::start().await;
+    let all = [1, 2, 3, 4].map(|number| Writes::sms(STRANGER, &format!("IN{number}"), "Hello"));
+    let [a, b, c, d] = &all;
+    tokio::join!(world.inbound(a), world.inbound(b), world.inbound(c), world.inbound(d));
+    assert_eq!((conversation(&world).await["unread"].clone(), messages(&world).await.len()), (json!(4), 4));
+}
+
+#[tokio::test]
 async fn one_call_of_metas_with_many_messages_records_them_all() {
     let world = World::start().await;
     let all: Vec<Writes> = (0..40)

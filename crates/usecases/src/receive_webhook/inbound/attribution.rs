@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{Attribution, MemberId, Timestamp};
+use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::conversation::{Conversation, OtherSide};
 use store::row::Row;
@@ -48,18 +49,17 @@ pub(super) async fn attribute(
     let members = &receipt.known.members;
     // Whom a person has named may not have the address at all.
     let asked: BTreeSet<&MemberId> = members.iter().take(MOST_MEMBERS).chain(conversation.member()).collect();
-    let by_member: Vec<(&MemberId, Found)> = stream::iter(asked)
+    let of_members = stream::iter(asked)
         .map(async |member| Ok::<_, Error>((member, trail.of_member(member).await?)))
         .buffered(CONCURRENT)
-        .try_collect()
-        .await?;
+        .try_collect::<Vec<(&MemberId, Found)>>();
+    let (by_member, own) = try_join(of_members, trail.of_conversation(receipt.place)).await?;
     let newest = by_member
         .iter()
         .filter(|(member, _)| members.contains(*member))
         .filter_map(|(member, found)| Some((found.latest.as_ref()?.0, *member)))
         .max();
     let other_side = other_side(&conversation.other_side, members, newest.map(|(_, member)| member));
-    let own = trail.of_conversation(receipt.place).await?;
     let found = by_member.into_iter().fold(own, |found, (_, of_member)| found.and(of_member));
     Ok(Attributed { other_side, answered: answered(found, receipt.at) })
 }
