@@ -44,7 +44,7 @@ async fn a_send_that_has_started_cannot_be_cancelled_and_says_where_it_is() {
     world.drain_one("send-message").await;
     let reply = cancel(&world, id).await;
     assert_eq!(problem(&reply), (409, "not-cancellable".into()));
-    assert_eq!(serde_json::from_str::<Value>(&reply.body).unwrap()["status"], "delegated");
+    assert_eq!(serde_json::from_str::<Value>(&reply.body).unwrap()["current_status"], "delegated");
     settle(&world).await;
     assert_once_each(&world, 2);
 }

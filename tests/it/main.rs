@@ -3,12 +3,19 @@
 
 mod bad_input;
 mod cancel;
+mod conversations;
+mod day;
+mod erase;
 mod household;
 mod idempotency;
 mod layers;
 mod life_of_a_send;
+mod log;
+mod mail;
+mod openapi;
 mod opt_outs;
 mod outcomes;
+mod permissions;
 mod preview;
 mod queue_bodies;
 mod receipts;
@@ -16,5 +23,6 @@ mod recovery;
 mod retry;
 mod schedule;
 mod single;
+mod stats;
 mod support;
 mod template_contract;

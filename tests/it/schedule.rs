@@ -15,7 +15,7 @@ async fn at(world: &World, after: Duration, more: Value) -> domain::BulkActionId
     let mut body = json!({
         "target_ids": members, "schedule_at": time.to_string(), "messages": [{ "channel": "sms", "body": "Hi" }],
     });
-    body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     world.send(body).await
 }
 

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use domain::member::Address;
+use domain::permission::Caller;
 use domain::receipt::Report;
+use domain::{Channel, MessageId, MessageStatus};
 use serde_json::Value;
+use store::row::{Inbound, Origin, Row};
 use testing::{Seen, World};
-use wire::api::http::Reply;
+use ulid::Ulid;
+use wire::api::http::{Reply, Request};
 
 /// What a provider reports on a message that arrives.
 pub(crate) fn arrives(_: &Seen) -> Vec<Report> {
@@ -76,4 +81,71 @@ pub(crate) async fn failed_items(world: &World, id: domain::BulkActionId) -> BTr
     let items = items["items"].as_array().cloned().unwrap_or_default();
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
     items.iter().map(|item| (text(item, "member_id"), text(item, "code"))).collect()
+}
+
+/// The answer to `GET /messages` with these parameters.
+pub(crate) async fn get_messages(world: &World, query: &str) -> Reply {
+    let permissions = Caller::parse_permissions("messaging.view");
+    let request = Request {
+        route: "GET /messages".into(),
+        raw_query: query.into(),
+        caller: Some(Caller { sub: "reader".into(), org_id: World::org(), permissions }),
+        ..Request::default()
+    };
+    world.request(&request).await
+}
+
+/// All messages of the log that `query` asks for, in pages of at most `limit`.
+pub(crate) async fn in_pages(world: &World, query: &str, limit: usize) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let reply = get_messages(world, &format!("{query}&limit={limit}{cursor}")).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let page: Value = serde_json::from_str(&reply.body).unwrap();
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= limit);
+        all.extend(items.iter().cloned());
+        let Some(next) = page["next_cursor"].as_str() else { return all };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+/// The same in one go.
+pub(crate) async fn listed(world: &World, query: &str) -> Vec<Value> {
+    in_pages(world, query, 200).await
+}
+
+/// The ids of messages, in their order.
+pub(crate) fn ids(messages: &[Value]) -> Vec<&str> {
+    messages.iter().map(|message| message["id"].as_str().unwrap_or_default()).collect()
+}
+
+/// An SMS comes in now, from a member if one is named, and perhaps as an answer. `number` tells apart those of one moment. Answers its id.
+pub(crate) async fn inbound(
+    world: &World,
+    number: u128,
+    member: Option<&str>,
+    answers: Option<MessageId>,
+) -> String {
+    let now = domain::Clock::now(world.clock.as_ref());
+    let send = Ulid::from_parts(u64::try_from(now.millis()).unwrap(), 1_000_000 + number);
+    let inbound = Inbound {
+        text: format!("Thank you {number}"),
+        media: vec![serde_json::json!({ "url": "https://example.org/picture" })],
+        in_reply_to: answers,
+        bulk_action_id: answers.map(|id| domain::BulkActionId::new(id.send)),
+        attribution: answers.map(|_| domain::Attribution::Latest),
+    };
+    let id = MessageId { send, chunk: 0, slot: 0 };
+    let row = Row {
+        origin: Origin::Inbound(Box::new(inbound)),
+        status: MessageStatus::Delivered,
+        member_id: member.map(|member| member.parse().unwrap()),
+        address: Some(Address::stored("+64211000000".into())),
+        delivered_at: Some(now),
+        ..Row::to_nobody(World::org(), id, Channel::Sms, now)
+    };
+    assert_eq!(world.store.create_rows(&[row]).await.unwrap(), [true]);
+    id.to_string()
 }

@@ -106,6 +106,22 @@ pub enum Component {
 }
 
 impl Body {
+    /// The same body with nothing in it that anybody wrote.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        match self {
+            Self::Sms { .. } => Self::Sms { text: String::new() },
+            Self::WhatsAppText { .. } => Self::WhatsAppText { text: String::new() },
+            Self::WhatsAppTemplate { name, language, .. } => Self::WhatsAppTemplate {
+                name: name.clone(),
+                language: language.clone(),
+                parameters: Vec::new(),
+                text: String::new(),
+            },
+            Self::Email { .. } => Self::Email { subject: String::new(), text: String::new(), html: None },
+        }
+    }
+
     /// The channel that such a body is for.
     pub fn channel(&self) -> Channel {
         match self {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BulkActionStatus, MessageStatus};
 
-/// How many rows are where. Rows that are not written yet count as pending of the action, not here.
+/// How many rows are where. Rows that are not written yet are pending for the action, and not counted here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Delivered or read.
@@ -23,6 +23,9 @@ pub struct Counts {
     pub delivered: u64,
     /// Rows that were read.
     pub read: u64,
+    /// Rows of which more is expected: neither of the first four.
+    #[serde(default)]
+    pub pending: u64,
     /// Rows that a member has answered.
     #[serde(default)]
     pub replied: u64,
@@ -36,8 +39,11 @@ impl Counts {
     pub fn of_row(status: MessageStatus, was_sent: bool) -> Self {
         let mut counts = Self::default();
         match status {
-            MessageStatus::Queued | MessageStatus::Sending => {}
-            MessageStatus::Sent => counts.sent = 1,
+            MessageStatus::Queued | MessageStatus::Sending => counts.pending = 1,
+            MessageStatus::Sent => {
+                counts.pending = 1;
+                counts.sent = 1;
+            }
             MessageStatus::Unconfirmed => {
                 counts.unconfirmed = 1;
                 counts.sent = u64::from(was_sent);
@@ -62,6 +68,11 @@ impl Counts {
         self.success + self.failed + self.skipped + self.unconfirmed
     }
 
+    /// All rows that were counted.
+    pub fn rows(&self) -> u64 {
+        self.settled() + self.pending
+    }
+
     /// The status of an action of `total` rows once these are its counts; `None` while any is pending.
     pub fn settle(&self, total: u64) -> Option<BulkActionStatus> {
         if self.settled() < total {
@@ -84,6 +95,7 @@ impl AddAssign for Counts {
         self.sent += other.sent;
         self.delivered += other.delivered;
         self.read += other.read;
+        self.pending += other.pending;
         self.replied += other.replied;
         self.opted_out += other.opted_out;
     }
@@ -117,8 +129,9 @@ mod tests {
     #[test]
     fn a_row_is_counted_in_exactly_one_part_or_is_pending() {
         for status in MessageStatus::ALL {
-            let settled = Counts::of_row(*status, true).settled();
-            assert_eq!(settled, u64::from(status.is_final()), "{status}");
+            let counts = Counts::of_row(*status, true);
+            assert_eq!(counts.settled(), u64::from(status.is_final()), "{status}");
+            assert_eq!(counts.rows(), 1, "{status}");
         }
     }
 }

@@ -117,19 +117,43 @@ fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned 
         Ok(address) => address,
         Err(code) => return refuse(code.into()),
     };
-    let values = values_of(setting, offer, member);
-    let refused = if target.opted_out.contains(&channel) {
-        Some(Refusal { reason: Reason::Skipped(SkipCode::OptedOut), detail: None })
-    } else {
-        unwritable(offer, &values)
-    };
+    let values = values_of(setting, offer, Some(member));
+    let refused =
+        if target.opted_out.contains(&channel) { Some(opted_out()) } else { unwritable(offer, &values) };
     Planned { channel, address: Some(address), values, refused }
 }
 
-fn values_of(setting: Setting<'_>, offer: &Offer, member: &Member) -> BTreeMap<Variable, String> {
+/// Somebody who is written to at an address that is known already: in a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Correspondent<'a> {
+    /// The address; `None` if it was erased.
+    pub address: Option<&'a Address>,
+    /// Who it is, if that is known.
+    pub member: Option<&'a Member>,
+    /// Whether the address or the member has opted out of the channel.
+    pub opted_out: bool,
+}
+
+/// The row of a message to one address, on the channel of `offer`.
+pub fn plan_to(setting: Setting<'_>, offer: &Offer, to: Correspondent<'_>) -> Planned {
+    let values = values_of(setting, offer, to.member);
+    let refused = match to.address {
+        None => Some(FailureCode::NoPhone.into()),
+        Some(_) if !offer.configured => Some(FailureCode::ChannelNotConfigured.into()),
+        Some(_) if to.opted_out => Some(opted_out()),
+        Some(_) => unwritable(offer, &values),
+    };
+    Planned { channel: offer.message.channel(), address: to.address.cloned(), values, refused }
+}
+
+fn opted_out() -> Refusal {
+    Refusal { reason: Reason::Skipped(SkipCode::OptedOut), detail: None }
+}
+
+fn values_of(setting: Setting<'_>, offer: &Offer, member: Option<&Member>) -> BTreeMap<Variable, String> {
     let value = |variable: &Variable| match variable {
         Variable::OrgName => Some(setting.org_name),
-        other => member.value(other),
+        other => member.and_then(|member| member.value(other)),
     };
     offer.variables.iter().filter_map(|v| Some((v.clone(), value(v)?.to_owned()))).collect()
 }
@@ -208,6 +232,22 @@ mod tests {
             rows(Routing::FirstReachable, Some(&nowhere), &[]),
             [(Channel::Sms, Some(FailureCode::NoPhone.into()))]
         );
+    }
+
+    #[test]
+    fn who_is_written_to_in_a_conversation_need_not_be_a_member() {
+        let setting = Setting { offers: &[], routing: Routing::All, org_name: "St Mark", org_country: "GB" };
+        let address = Address::stored("+64215550100".into());
+        let to = |text: &str, member: Option<&Member>, opted_out| {
+            let offer = Offer::new(&Body::Sms { text: text.into() }, true).unwrap();
+            let to = Correspondent { address: Some(&address), member, opted_out };
+            plan_to(setting, &offer, to).refused.map(|refusal| refusal.reason)
+        };
+        assert_eq!(to("{{org.name}} is here", None, false), None);
+        assert_eq!(to("Hi {{member.first_names}}", Some(&member()), false), None);
+        let missing = Some(Reason::Failed(FailureCode::MissingVariable));
+        assert_eq!(to("Hi {{member.first_names}}", None, false), missing);
+        assert_eq!(to("Hi", None, true), Some(Reason::Skipped(SkipCode::OptedOut)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod counts;
 pub mod email;
 pub mod failure;
 pub mod gate;
+pub mod histogram;
 pub mod ids;
 pub mod member;
 pub mod opt_out;

@@ -170,6 +170,14 @@ impl State {
     pub fn is_out(&self) -> bool {
         self.opt_out().is_some()
     }
+
+    /// When what can be lifted was last lifted, unless it has been set again since.
+    pub fn lifted_at(&self) -> Option<Timestamp> {
+        match self.last {
+            Some(Last::In { at, .. }) => Some(at),
+            Some(Last::Out(_)) | None => None,
+        }
+    }
 }
 
 /// What is known of one subject, by channel.
@@ -191,6 +199,11 @@ impl OptOuts {
     /// Whether nothing may be sent on `channel`.
     pub fn is_out(&self, channel: Channel) -> bool {
         self.get(channel).is_some()
+    }
+
+    /// When what can be lifted of `channel` was last lifted, unless it has been set again since.
+    pub fn lifted_at(&self, channel: Channel) -> Option<Timestamp> {
+        self.0.get(&channel).and_then(State::lifted_at)
     }
 
     /// The channels on which nothing may be sent.

@@ -18,7 +18,8 @@ pub use channel::{
 pub use mailbox::{Mailbox, MailboxProblem};
 pub use rate::{Rate, RateOutOfRange};
 pub use template::{
-    TemplateContent, TemplateParameter, TemplateProblem, TemplateSettings, TemplateStatus, placeholders,
+    TemplateContent, TemplateParameter, TemplateProblem, TemplateSettings, TemplateStatus,
+    placeholder_problems, placeholders, text_problem,
 };
 
 /// An organisation.

@@ -1,10 +1,23 @@
 //! A small client of the stack's own HTTP API, for the seed and the command line.
 
+mod error;
+mod link;
+
 use std::{fmt, time::Duration};
 
 use anyhow::{Context, Result};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, header};
 use serde_json::Value as Json;
+
+pub use self::error::ApiError;
+pub(crate) use self::error::readable;
+
+/// Between a lost answer and the second request.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest that a `Retry-After` is waited for at a time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the second request is repeated while the first is still at work; functions have at most 30 seconds.
+const PATIENCE: u32 = 35;
 
 /// Calls one stack with one token.
 #[derive(Clone)]
@@ -20,30 +33,27 @@ impl fmt::Debug for Api {
     }
 }
 
-/// A request that was answered with anything but success.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// Nobody answered.
-    #[error("the stack at {base_url} does not answer")]
-    Unreachable {
-        /// Where it should be.
-        base_url: String,
-        /// Why not.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The answer is an error; `problem` is its body.
-    #[error("{method} {path} was refused: {}", readable(*status, problem))]
-    Refused {
-        /// The request's method.
-        method: Method,
-        /// The request's path.
-        path: String,
-        /// The answer's status.
-        status: StatusCode,
-        /// The problem document, or the gateway's message.
-        problem: Json,
-    },
+/// A page of a list as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvPage {
+    /// The file, its header line included.
+    pub text: String,
+    /// Path and query of the next page.
+    pub next: Option<String>,
+}
+
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<&'a Json>,
+    key: Option<&'a str>,
+    accept: &'static str,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, body: None, key: None, accept: "application/json" }
+    }
 }
 
 impl Api {
@@ -62,7 +72,7 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn get(&self, path: &str) -> Result<Json, ApiError> {
-        self.call(Method::GET, path, None).await
+        self.json(&Call::new(Method::GET, path)).await
     }
 
     /// `PUT`s a body.
@@ -70,7 +80,7 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn put(&self, path: &str, body: &Json) -> Result<Json, ApiError> {
-        self.call(Method::PUT, path, Some(body)).await
+        self.json(&Call { body: Some(body), ..Call::new(Method::PUT, path) }).await
     }
 
     /// `POST`s a body.
@@ -78,64 +88,80 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn post(&self, path: &str, body: &Json) -> Result<Json, ApiError> {
-        self.call(Method::POST, path, Some(body)).await
+        self.json(&Call { body: Some(body), ..Call::new(Method::POST, path) }).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Json, ApiError> {
-        let unreachable = |source| ApiError::Unreachable { base_url: self.base_url.clone(), source };
-        let url = format!("{}{path}", self.base_url);
-        let mut request = self.http.request(method.clone(), url).bearer_auth(&self.token);
-        if let Some(body) = body {
+    /// `POST`s a body under an `Idempotency-Key`. If the answer is lost, asks once more with the same key, which has no second effect;
+    /// while the API says that the first request is still at work, waits for it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn post_once(&self, path: &str, body: &Json, key: &str) -> Result<Json, ApiError> {
+        let call = Call { body: Some(body), key: Some(key), ..Call::new(Method::POST, path) };
+        let lost = match self.json(&call).await {
+            Err(error) if error.may_have_been_done() => error,
+            answered => return answered,
+        };
+        let mut pause = PAUSE;
+        for _ in 0..PATIENCE {
+            tokio::time::sleep(pause).await;
+            match self.json(&call).await {
+                Err(error) if let Some(after) = error.is_in_progress() => pause = after.min(LONGEST_PAUSE),
+                answered => return answered,
+            }
+        }
+        Err(lost)
+    }
+
+    /// `GET`s a page of a list as CSV; `path` with its query, or [`CsvPage::next`] of the page before.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn get_csv(&self, path: &str) -> Result<CsvPage, ApiError> {
+        let call = Call { accept: "text/csv", ..Call::new(Method::GET, path) };
+        let response = self.send(&call).await?;
+        let next = link::next(response.headers(), response.url());
+        let text = response.text().await.map_err(|source| self.unreachable(&call, source))?;
+        Ok(CsvPage { text, next })
+    }
+
+    async fn json(&self, call: &Call<'_>) -> Result<Json, ApiError> {
+        let response = self.send(call).await?;
+        let bytes = response.bytes().await.map_err(|source| self.unreachable(call, source))?;
+        if bytes.is_empty() {
+            return Ok(Json::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|_| ApiError::NotJson { base_url: self.base_url.clone() })
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Response, ApiError> {
+        let url = format!("{}{}", self.base_url, call.path);
+        let mut request = self.http.request(call.method.clone(), url).bearer_auth(&self.token);
+        request = request.header(header::ACCEPT, call.accept);
+        if let Some(body) = call.body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let bytes = response.bytes().await.map_err(unreachable)?;
-        let body = serde_json::from_slice(&bytes).unwrap_or(Json::Null);
-        if status.is_success() {
-            return Ok(body);
+        if let Some(key) = call.key {
+            request = request.header("idempotency-key", key);
         }
-        let path = path.split('?').next().unwrap_or(path).to_owned();
-        Err(ApiError::Refused { method, path, status, problem: body })
-    }
-}
-
-/// A problem document for the eyes of a person: title and detail, then one line for each field.
-fn readable(status: StatusCode, problem: &Json) -> String {
-    let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    let mut out = match (text("title"), text("detail")) {
-        (title, detail) if title.is_empty() && detail.is_empty() => format!("{status} {}", text("message")),
-        (title, detail) if detail.is_empty() || detail == title => format!("{} {title}", status.as_u16()),
-        (title, detail) => format!("{} {title}: {detail}", status.as_u16()),
-    };
-    for error in problem["errors"].as_array().into_iter().flatten() {
-        let part = |name: &str| error[name].as_str().unwrap_or_default();
-        out.extend(["\n  ", part("field"), "  ", part("message"), "  (", part("code"), ")"]);
-    }
-    out.trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_problem_reads_as_text_with_a_line_for_each_field() {
-        let problem = json!({
-            "title": "The body does not fit", "status": 422, "detail": "1 field does not fit",
-            "errors": [{"field": "messages[0].body", "code": "too_long", "message": "has more than 1600 characters"}],
-        });
-        let text = readable(StatusCode::UNPROCESSABLE_ENTITY, &problem);
-        let expected = "422 The body does not fit: 1 field does not fit\n  \
-                        messages[0].body  has more than 1600 characters  (too_long)";
-        assert_eq!(text, expected);
+        let response = request.send().await.map_err(|source| self.unreachable(call, source))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let bytes = response.bytes().await.map_err(|source| self.unreachable(call, source))?;
+        Err(ApiError::Refused {
+            method: call.method.clone(),
+            path: call.path.split('?').next().unwrap_or(call.path).to_owned(),
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            problem: serde_json::from_slice(&bytes).unwrap_or(Json::Null),
+        })
     }
 
-    #[test]
-    fn the_gateways_own_answers_read_as_text_too() {
-        let text = readable(StatusCode::UNAUTHORIZED, &json!({"message": "Unauthorized"}));
-        assert_eq!(text, "401 Unauthorized Unauthorized");
+    fn unreachable(&self, call: &Call<'_>, source: reqwest::Error) -> ApiError {
+        ApiError::Unreachable { base_url: self.base_url.clone(), method: call.method.clone(), source }
     }
 }

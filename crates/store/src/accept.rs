@@ -5,6 +5,7 @@ use domain::{BulkActionId, OrgId, Timestamp};
 use crate::action::{self, Action};
 use crate::chunk::{self, Chunk};
 use crate::content::{self, FrozenContent};
+use crate::conversation::Touch;
 use crate::idempotency::IdempotencyKey;
 use crate::item::{Item, Reader, Writer, json, n, s};
 use crate::parcel::{self, Parcel};
@@ -43,6 +44,8 @@ pub enum With<'a> {
         chunk: &'a Chunk,
         /// The parcel that it is.
         parcel: Option<&'a Parcel>,
+        /// What it is to the conversation that it is written in.
+        touch: Option<&'a Touch>,
     },
 }
 
@@ -103,10 +106,11 @@ impl Acceptance<'_> {
                 writes.extend(retried.map(|retried| entered(retried, id)));
                 writes.extend(key.map(|key| key.write(org, &id.to_string(), action.created_at)));
             }
-            With::Single { row, chunk, parcel } => {
+            With::Single { row, chunk, parcel, touch } => {
                 writes.push(put(chunk::to_item(org, id.ulid(), chunk)));
                 writes.extend(parcel.map(|parcel| put(parcel::to_item(org, id.ulid(), parcel))));
                 writes.push(Write::put(Table::MessageLogs, row::to_item(row)).when_new());
+                writes.extend(touch.map(|touch| touch.write(org)));
                 writes.extend(key.map(|key| key.write(org, &row.id.to_string(), action.created_at)));
             }
         }
@@ -115,17 +119,17 @@ impl Acceptance<'_> {
 }
 
 /// Of two retries that took the same rows, only one finds the list as both read it.
-fn entered(retried: &Action, by: BulkActionId) -> Write {
-    let key = crate::item::key(keys::send(&retried.org_id, retried.id.ulid()), s(keys::ACTION));
-    let mut with = retried.retries.clone();
-    with.push(by);
+fn entered(original: &Action, by: BulkActionId) -> Write {
+    let key = crate::item::key(keys::send(&original.org_id, original.id.ulid()), s(keys::ACTION));
+    let mut retries = original.retries.clone();
+    retries.push(by);
     let write = Write::update(Table::BulkActions, key, "SET retries = :with ADD version :one")
-        .value(":with", json(&with))
+        .value(":with", json(&retries))
         .value(":one", n(1));
-    if retried.retries.is_empty() {
+    if original.retries.is_empty() {
         write.when("attribute_exists(pk) AND attribute_not_exists(retries)")
     } else {
-        write.when("retries = :seen").value(":seen", json(&retried.retries))
+        write.when("retries = :seen").value(":seen", json(&original.retries))
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::counts::Counts;
+use domain::histogram::Histogram;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
 use crate::action::Saved;
 use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::row::Row;
 use crate::{Result, Store, StoreError, keys};
 
 /// The most rows in a chunk.
@@ -24,6 +26,8 @@ pub struct Chunk {
     pub rows: u32,
     /// The rows' counts by channel, as last counted.
     pub counts: BTreeMap<Channel, Counts>,
+    /// When they came by these counts, all channels together.
+    pub over_time: Histogram,
     /// Until when somebody may still be changing rows that the counts do not show.
     pub noted_until: Option<Timestamp>,
     /// When the first receipt window of its rows ends.
@@ -42,6 +46,18 @@ pub enum Noted {
 }
 
 impl Chunk {
+    /// The summary of a chunk that consists of these rows, with no promise made.
+    pub fn of_rows(number: u32, rows: &[Row]) -> Self {
+        let mut counts: BTreeMap<Channel, Counts> = BTreeMap::new();
+        let mut over_time = Histogram::default();
+        for row in rows {
+            *counts.entry(row.channel).or_default() += row.counts();
+            row.enter(&mut over_time);
+        }
+        let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        Self { number, rows, counts, over_time, noted_until: None, window_ends_at: None, version: 0 }
+    }
+
     /// The counts of all channels.
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
@@ -110,6 +126,11 @@ impl Store {
     ) -> Result<Saved> {
         let mut sets = vec!["counts = :counts", "version = :next"];
         let mut removes = Vec::new();
+        if counted.over_time.is_empty() {
+            removes.push("over_time");
+        } else {
+            sets.push("over_time = :over_time");
+        }
         let mut conditions = vec!["version = :seen"];
         if counted.window_ends_at.is_some() {
             sets.push("window_ends_at = :ends");
@@ -135,6 +156,9 @@ impl Store {
             .expression_attribute_values(":counts", json(&counted.counts))
             .expression_attribute_values(":seen", n(seen.version))
             .expression_attribute_values(":next", n(seen.version + 1));
+        if !counted.over_time.is_empty() {
+            update = update.expression_attribute_values(":over_time", json(&counted.over_time));
+        }
         if let Some(ends) = counted.window_ends_at {
             update = update.expression_attribute_values(":ends", time(ends));
         }
@@ -169,6 +193,7 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, chunk: &Chunk) -> Item {
         .set("sk", s(keys::chunk(chunk.number)))
         .set("rows", n(chunk.rows))
         .set("counts", json(&chunk.counts))
+        .maybe("over_time", (!chunk.over_time.is_empty()).then(|| json(&chunk.over_time)))
         .set("version", n(chunk.version))
         .done()
 }
@@ -179,6 +204,7 @@ fn from_item(item: &Item) -> Result<Chunk> {
         number: read.parsed("sk", |sk| sk.strip_prefix(keys::CHUNK)?.parse().ok())?,
         rows: read.number("rows")?,
         counts: read.json("counts")?,
+        over_time: read.json_or_default("over_time")?,
         noted_until: read.time_opt("noted_until")?,
         window_ends_at: read.time_opt("window_ends_at")?,
         version: read.number("version")?,

@@ -29,6 +29,9 @@ pub(crate) const TEMPLATE: &str = "TEMPLATE#";
 /// Prefix of channels' sort keys.
 pub(crate) const CHANNEL: &str = "CHANNEL#";
 
+/// Prefix of conversations' sort keys.
+pub(crate) const CONVERSATION: &str = "CONVERSATION#";
+
 /// Partitions over which an organisation's members are spread.
 pub(crate) const MEMBER_SHARDS: u8 = 16;
 /// Partitions of the work index.
@@ -96,6 +99,16 @@ pub(crate) fn rows(org: &OrgId, send: Ulid, chunk: u32) -> String {
 /// Partition of the row that a message id names.
 pub(crate) fn row(org: &OrgId, id: MessageId) -> String {
     rows(org, id.send, id.chunk)
+}
+
+/// Partition of the conversations with an address.
+pub(crate) fn conversation(org: &OrgId, id: &ConversationId) -> String {
+    format!("{org}#V#{}", id.address)
+}
+
+/// Sort key of the conversation on a channel.
+pub(crate) fn conversation_on(channel: Channel) -> String {
+    format!("{CONVERSATION}{channel}")
 }
 
 /// Partition of the `by-conversation` index of rows.

@@ -24,6 +24,8 @@ pub struct Seen {
     pub text: String,
     /// Where its recipient can opt out.
     pub unsubscribe_url: Option<String>,
+    /// Where its recipient can answer.
+    pub reply_to: Option<String>,
 }
 
 /// What the provider does with a message.
@@ -133,6 +135,7 @@ pub(crate) struct FakeChannel<const CHANNEL: usize>(pub(crate) Provider);
 pub(crate) struct FakeSender {
     provider: Provider,
     channel: Channel,
+    reply_to: Option<String>,
 }
 
 impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
@@ -142,13 +145,17 @@ impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
     fn connect(
         &self,
         _org: &OrgId,
-        _settings: &ChannelSettings,
+        settings: &ChannelSettings,
         _secret: &Value,
     ) -> Result<FakeSender, SecretError> {
         if !self.0.lock().credentials {
             return Err(SecretError::Unfit("a token"));
         }
-        Ok(FakeSender { provider: self.0.clone(), channel: Self::CHANNEL })
+        Ok(FakeSender {
+            provider: self.0.clone(),
+            channel: Self::CHANNEL,
+            reply_to: settings.reply_to.clone(),
+        })
     }
 
     fn unsubscribe_url(&self, org: &OrgId, address: &AddressHash) -> Option<String> {
@@ -167,6 +174,7 @@ impl Sender for FakeSender {
             to: message.to.as_str().to_owned(),
             text: message.content.text().to_owned(),
             unsubscribe_url: message.unsubscribe_url.map(str::to_owned),
+            reply_to: self.reply_to.clone(),
         })
     }
 

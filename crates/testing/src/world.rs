@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use channels::ses::CertificateCache;
 use domain::permission::Caller;
 use domain::receipt::{Receipt, Report};
 use domain::{BulkActionId, Channel, Clock, Ids, OrgId, Timestamp};
@@ -22,16 +23,19 @@ use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
 use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
 use usecases::dispatch::{Dispatch, dispatch};
 use usecases::jobs::DispatchQueues;
-use usecases::manage_directory::Directory;
-use usecases::read_log::ReadLog;
+use usecases::manage_directory::{self, Directory};
+use usecases::read_log::{ReadLog, read_log};
+use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 use usecases::reconcile::{Reconcile, Report as Reconciled, reconcile};
 use usecases::secrets::{SecretError, SecretSource};
 use usecases::send_message::{SendMessage, send_message};
+use usecases::unsubscribe::{Unsubscribe, unsubscribe};
 use wire::api::http::{Reply, Request};
 use wire::queue::{ApplyReceiptJob, Job};
 
+use crate::inbound::{self, Writes};
 use crate::provider::{FakeChannel, Provider, Seen};
-use crate::{CountingIds, TestClock};
+use crate::{CountingIds, TestClock, conformance};
 
 /// Everybody's permissions.
 const ALL: &str = "members.view members.edit messaging.send messaging.view messaging.manage";
@@ -70,13 +74,16 @@ struct Functions {
     reconcile: Reconcile,
     directory: Directory,
     read: ReadLog,
+    webhooks: ReceiveWebhook,
+    unsubscribe: Unsubscribe,
 }
 
-struct NoSecrets;
+/// The same secrets for every organisation.
+struct Secrets;
 
-impl SecretSource for NoSecrets {
+impl SecretSource for Secrets {
     fn secret<'a>(&'a self, _: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        async { Ok(json!({})) }.boxed()
+        async { Ok(inbound::secrets()) }.boxed()
     }
 }
 
@@ -86,7 +93,7 @@ impl World {
     /// # Panics
     /// If the engine does not start: a test cannot go on.
     pub async fn start() -> Self {
-        Self::try_start().await.expect("the world starts")
+        Box::pin(Self::try_start()).await.expect("the world starts")
     }
 
     async fn try_start() -> anyhow::Result<Self> {
@@ -177,6 +184,11 @@ impl World {
         self.request(&request).await
     }
 
+    /// A member writes. The provider's webhook is signed as the provider signs it.
+    pub async fn inbound(&self, writes: &Writes) -> Reply {
+        self.request(&writes.request(self.clock.now())).await
+    }
+
     /// Calls the API with a query string.
     pub async fn request_query(&self, route: &str, query: &str) -> Reply {
         let mut request = Self::as_somebody(route, &[], &Value::Null);
@@ -184,26 +196,31 @@ impl World {
         self.request(&request).await
     }
 
-    /// Calls the API with any request.
+    /// Calls the API with any request, and holds the answer to `infra/openapi.yaml`.
+    ///
+    /// # Panics
+    /// If the answer is not described there.
     pub async fn request(&self, request: &Request) -> Reply {
-        match request.route.as_str() {
-            "POST /bulk-actions"
-            | "POST /bulk-actions/preview"
-            | "POST /bulk-actions/{id}/cancel"
-            | "POST /bulk-actions/{id}/retry"
-            | "POST /messages"
-            | "POST /conversations/{id}/messages" => {
-                create_bulk_action(&self.functions.create, request).await
-            }
-            route
-                if route.starts_with("GET ")
-                    && ["/bulk-actions", "/messages", "/session", "/conversations"]
-                        .iter()
-                        .any(|part| route.contains(part)) =>
-            {
-                usecases::read_log::read_log(&self.functions.read, request).await
-            }
-            _ => usecases::manage_directory::handle(&self.functions.directory, request).await,
+        let reply = self.answer(request).await;
+        if let Err(violation) = conformance::contract().check(&request.route, &reply) {
+            panic!("{violation}");
+        }
+        reply
+    }
+
+    /// What the function that `infra/openapi.yaml` names for the route answers, held to nothing.
+    ///
+    /// # Panics
+    /// If the world has no such function.
+    pub async fn answer(&self, request: &Request) -> Reply {
+        let functions = &self.functions;
+        match conformance::contract().function_of(&request.route) {
+            Some("create-bulk-action") => create_bulk_action(&functions.create, request).await,
+            Some("read-log") => read_log(&functions.read, request).await,
+            Some("manage-directory") => manage_directory::handle(&functions.directory, request).await,
+            Some("receive-webhook") => receive_webhook(&functions.webhooks, request).await,
+            Some("unsubscribe") => unsubscribe(&functions.unsubscribe, request).await,
+            other => panic!("{}: the world has no function {other:?}", request.route),
         }
     }
 
@@ -366,6 +383,22 @@ impl World {
         queue_of(&self.sqs, &self.urls, name)
     }
 
+    /// The fair-queue groups of the next jobs of a queue, which stay where they are.
+    ///
+    /// # Panics
+    /// If the queue does not answer.
+    pub async fn groups(&self, name: &str) -> Vec<String> {
+        let url = url_of(&self.urls, name);
+        let request =
+            self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(0);
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+        let messages = request.send().await.expect("the queue answers").messages.unwrap_or_default();
+        let group = |message: &Message| {
+            message.attributes()?.get(&MessageSystemAttributeName::MessageGroupId).cloned()
+        };
+        messages.iter().filter_map(group).collect()
+    }
+
     async fn receive(&self, name: &str) -> Vec<Message> {
         let url = url_of(&self.urls, name);
         let request =
@@ -446,6 +479,7 @@ impl Functions {
             sms: queue_of(sqs, urls, "dispatch-sms"),
             email: queue_of(sqs, urls, "dispatch-email"),
         };
+        let webhook_queues = queues.clone();
         Self {
             create: CreateBulkActions {
                 store: store.clone(),
@@ -471,13 +505,37 @@ impl Functions {
             reconcile: Reconcile {
                 store: store.clone(),
                 send_message: queue_of(sqs, urls, "send-message"),
-                dispatch: queues,
+                dispatch: queues.clone(),
                 clock: Arc::clone(&clock),
             },
-            directory: Directory { store: store.clone(), clock: Arc::clone(&clock) },
-            read: ReadLog { store: store.clone(), clock },
+            directory: Directory { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
+            read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
+            webhooks: ReceiveWebhook {
+                store: store.clone(),
+                queue: queue_of(sqs, urls, "apply-receipt"),
+                dispatch: webhook_queues,
+                notes: Notes::default(),
+                secrets: Arc::new(Secrets),
+                clock: Arc::clone(&clock),
+                certificates: CertificateCache::new(no_http(), None),
+                known: Known::default(),
+                public_base_url: inbound::PUBLIC_BASE_URL.to_owned(),
+                sns_topic_arn: "arn:aws:sns:us-east-1:1:none".to_owned(),
+            },
+            unsubscribe: Unsubscribe {
+                store: store.clone(),
+                clock,
+                notes: Notes::default(),
+                tokens: UnsubscribeTokens::new(store.keys().clone()),
+            },
         }
     }
+}
+
+/// One client for all worlds: none of them fetches a certificate, and each client would read the machine's own ones.
+fn no_http() -> reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| channels::http_client().expect("an HTTP client can be made")).clone()
 }
 
 fn dispatcher<const CHANNEL: usize>(
@@ -490,7 +548,7 @@ fn dispatcher<const CHANNEL: usize>(
     Dispatch {
         store: store.clone(),
         queue: queue.clone(),
-        secrets: Arc::new(NoSecrets),
+        secrets: Arc::new(Secrets),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
         notes: Notes::default(),

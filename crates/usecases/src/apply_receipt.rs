@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use domain::opt_out::{Change as OptOut, Source};
 use domain::receipt::{Receipt, Report};
 use domain::{Channel, Clock, MessageId, MessageStatus, OrgId, Timestamp};
 use store::Store;
@@ -10,7 +11,7 @@ use store::chunk::Noted;
 use store::row::{Change, Changed, Event, Row};
 use wire::queue::ApplyReceiptJob;
 
-use crate::{Error, Notes};
+use crate::{Error, Notes, opt_out};
 
 /// What `apply-receipt` needs.
 pub struct ApplyReceipt {
@@ -130,11 +131,26 @@ async fn conclude(
     match changed {
         Changed::Missing => {
             unknown(receipt.message_id);
-            Ok(())
+            return Ok(());
         }
-        Changed::AlreadyPast(row) => event(deps, org, &row, receipt.report, receipt.at).await,
-        Changed::Yes => Ok(()),
+        Changed::AlreadyPast(row) => event(deps, org, &row, receipt.report, receipt.at).await?,
+        Changed::Yes => {}
     }
+    match receipt.report {
+        Report::OptedOut => opt_out_recipient(deps, org, receipt.message_id).await,
+        Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::Complained => Ok(()),
+    }
+}
+
+/// The provider holds an opt-out (Twilio's 21610, Meta's 131050), and so do we from then on: since the time that stands in the row, so that the
+/// same receipt does not opt out again whoever has come back.
+async fn opt_out_recipient(deps: &ApplyReceipt, org: &OrgId, id: MessageId) -> Result<(), Error> {
+    let Some(row) = deps.store.row(org, id).await? else { return Ok(()) };
+    let (MessageStatus::Skipped, Some(to), Some(at)) = (row.status, &row.address, row.ended_at) else {
+        return Ok(());
+    };
+    let change = OptOut::Out { source: Source::Provider, at };
+    opt_out::record(&deps.store, deps.clock.as_ref(), org, row.channel, to, change).await.map(drop)
 }
 
 /// A failure that is reported after a delivery, and a complaint, leave the status and are kept in the history.

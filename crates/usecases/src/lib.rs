@@ -1,6 +1,7 @@
 //! What Tidings does: one file per function, named like it. Plain async functions of their dependencies and an input.
 
 pub mod apply_receipt;
+mod conversation;
 pub mod create_bulk_action;
 pub mod cursor;
 pub mod dispatch;
@@ -23,6 +24,7 @@ pub mod send_message;
 mod send_one;
 #[cfg(test)]
 mod test_directory;
+mod trail;
 pub mod unsubscribe;
 mod view;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::content::Content;
-use domain::gate::{Offer, Planned, Setting, Target as Judged, plan};
+use domain::gate::{Correspondent, Offer, Planned, Setting, Target as Judged, plan, plan_to};
 use domain::{Channel, MemberId, OrgId, Routing};
 use store::Store;
 use store::directory::StoredMember;
@@ -64,23 +64,36 @@ impl Planner {
 
     /// The rows of one target; `stored` is `None` if there is no such member.
     pub(crate) fn rows(&self, target: &Target, stored: Option<&StoredMember>) -> Vec<Planned> {
-        let setting = Setting {
-            offers: &self.offers,
-            routing: self.routing,
-            org_name: &self.org_name,
-            org_country: &self.org_country,
-        };
         let nothing = BTreeSet::new();
         let judged = Judged {
             member: stored.map(|stored| &stored.member),
             opted_out: stored.map_or(&nothing, |stored| &stored.opted_out),
             only: &target.only(),
         };
-        plan(setting, judged)
+        plan(self.setting(), judged)
+    }
+
+    /// The row of a message on `channel` to an address that is known already; `None` if nothing is said there.
+    pub(crate) fn row_to(&self, channel: Channel, to: Correspondent<'_>) -> Option<Planned> {
+        Some(plan_to(self.setting(), self.offer(channel)?, to))
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            offers: &self.offers,
+            routing: self.routing,
+            org_name: &self.org_name,
+            org_country: &self.org_country,
+        }
     }
 
     /// What is said on `channel`.
     pub(crate) fn offer(&self, channel: Channel) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.message.channel() == channel)
+    }
+
+    /// The country that phones in national form are read by.
+    pub(crate) fn country(&self) -> &str {
+        &self.org_country
     }
 }

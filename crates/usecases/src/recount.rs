@@ -1,6 +1,5 @@
 //! Counts an action's rows: what changed is read, what did not is remembered. Used by reconcile and by whoever watches an action.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::counts::Counts;
@@ -59,7 +58,7 @@ async fn count_if_needed(
     }
     let counted = count(store, org, send, content, &chunk, now).await?;
     let clear = chunk.noted_until.is_some_and(|until| until < now);
-    if counted.counts == chunk.counts && counted.window_ends_at == chunk.window_ends_at && !clear {
+    if counted == chunk && !clear {
         return Ok(chunk);
     }
     match store.save_counts(org, send, &chunk, &counted, clear).await? {
@@ -95,12 +94,9 @@ async fn count(
             }
         }
     }
-    let mut counts: BTreeMap<Channel, Counts> = BTreeMap::new();
-    for row in &rows {
-        *counts.entry(row.channel).or_default() += row.counts();
-    }
     let window_ends_at = rows.iter().filter_map(|row| row.window_ends_at(window(row.channel))).min();
-    Ok(Chunk { counts, window_ends_at, ..chunk.clone() })
+    let Chunk { counts, over_time, .. } = Chunk::of_rows(chunk.number, &rows);
+    Ok(Chunk { counts, over_time, window_ends_at, ..chunk.clone() })
 }
 
 impl Recount {

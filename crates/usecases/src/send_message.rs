@@ -1,6 +1,6 @@
 //! `send-message`: writes the rows of a block of targets, makes parcels of them and puts these on their channels' queues.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,7 +223,7 @@ async fn write_chunk(
         // Another worker was here: its rows are the truth, whatever we would have written.
         rows = deps.store.rows_of_chunk(org, id.ulid(), number).await?;
     }
-    deps.store.create_chunk(org, id.ulid(), &chunk_of(number, &rows)).await?;
+    deps.store.create_chunk(org, id.ulid(), &Chunk::of_rows(number, &rows)).await?;
 
     let waiting = |row: &Row| (row.status == MessageStatus::Queued).then_some(row.channel);
     let channels: BTreeSet<Channel> = rows.iter().filter_map(waiting).collect();
@@ -234,16 +234,6 @@ async fn write_chunk(
         jobs.push((channel, jobs::dispatch(action, &parcel)));
     }
     Ok(jobs)
-}
-
-/// The summary of a chunk whose rows have just been written.
-pub(crate) fn chunk_of(number: u32, rows: &[Row]) -> Chunk {
-    let mut counts: BTreeMap<Channel, Counts> = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row.channel).or_default() += row.counts();
-    }
-    let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    Chunk { number, rows, counts, noted_until: None, window_ends_at: None, version: 0 }
 }
 
 fn plan_rows(

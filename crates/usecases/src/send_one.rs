@@ -13,7 +13,9 @@ use serde_json::Value;
 use store::Store;
 use store::accept::{Acceptance, Accepted, With};
 use store::action::{Action, Move};
+use store::chunk::Chunk;
 use store::content::FrozenContent;
+use store::conversation::Touch;
 use store::idempotency::IdempotencyKey;
 use store::parcel::Parcel;
 use store::row::{Origin, Row};
@@ -21,7 +23,7 @@ use ulid::Ulid;
 use wire::api::message::MessageView;
 
 use crate::jobs::DispatchQueues;
-use crate::send_message::{FIRST_LOOK, chunk_of, planned_row};
+use crate::send_message::{FIRST_LOOK, planned_row};
 use crate::{Error, jobs, read_log};
 
 /// What is needed to send one message.
@@ -80,7 +82,7 @@ pub(crate) async fn send_one(
     let queued = Row {
         origin: Origin::Single,
         member_id: letter.member_id.clone(),
-        conversation: letter.conversation,
+        conversation: letter.conversation.clone(),
         ..Row::to_nobody(org.clone(), message_id, channel, now)
     };
     let row = planned_row(queued, letter.planned);
@@ -89,11 +91,13 @@ pub(crate) async fn send_one(
         receipt_window_s: BTreeMap::from([(channel, letter.receipt_window_s)]),
         as_given: Value::Array(vec![letter.as_given]),
     };
-    let chunk = chunk_of(0, std::slice::from_ref(&row));
+    let chunk = Chunk::of_rows(0, std::slice::from_ref(&row));
     let waits = row.status == MessageStatus::Queued;
     let parcel = waits.then(|| Parcel::fresh(0, channel, letter.gate1_at, now));
     let action = action(Action::accepted(org.clone(), action_id, &letter.by, now), &row, now);
-    let with = With::Single { row: &row, chunk: &chunk, parcel: parcel.as_ref() };
+    let view = read_log::fresh_view(row.clone(), &content);
+    let touch = letter.conversation.map(|id| Touch::new(id, now, view.text.as_deref()));
+    let with = With::Single { row: &row, chunk: &chunk, parcel: parcel.as_ref(), touch: touch.as_ref() };
     let acceptance = Acceptance { action: &action, content: &content, key: letter.key.as_ref(), with };
     if deps.store.accept(acceptance).await? == Accepted::Stale {
         return Ok(Sent::Stale);
@@ -104,7 +108,7 @@ pub(crate) async fn send_one(
     {
         tracing::error!(message_id = %message_id, error = %telemetry::chain(&error), "a message waits for reconcile to send it");
     }
-    Ok(Sent::Accepted(read_log::fresh_view(row, &content)))
+    Ok(Sent::Accepted(view))
 }
 
 /// The action of a single message: its rows are written as soon as it is there.

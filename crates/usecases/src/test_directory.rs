@@ -54,11 +54,16 @@ impl World {
     }
 
     pub(crate) fn directory(&self) -> Directory {
-        Directory { store: self.store.clone(), clock: self.clock.clone() }
+        Directory { store: self.store.clone(), clock: self.clock.clone(), notes: crate::Notes::default() }
     }
 
     pub(crate) fn unsubscribe(&self) -> Unsubscribe {
-        Unsubscribe { store: self.store.clone(), clock: self.clock.clone(), tokens: self.tokens.clone() }
+        Unsubscribe {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            notes: crate::Notes::default(),
+            tokens: self.tokens.clone(),
+        }
     }
 
     pub(crate) async fn send(&self, request: &Request) -> Reply {

@@ -5,13 +5,14 @@ mod page;
 
 use std::sync::Arc;
 
-use domain::opt_out::{AddressHash, Source};
+use domain::opt_out::{AddressHash, Change, Source};
 use domain::{Channel, Clock, OrgId};
 use store::Store;
 use store::directory::UnsubscribeTokens;
 use wire::api::http::{Reply, Request};
 
-use crate::Error;
+use crate::opt_out::Blamed;
+use crate::{Error, Notes, opt_out};
 
 /// What `unsubscribe` needs.
 pub struct Unsubscribe {
@@ -19,6 +20,8 @@ pub struct Unsubscribe {
     pub store: Store,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Promises of changes.
+    pub notes: Notes,
     /// Reads the tokens of the links.
     pub tokens: UnsubscribeTokens,
 }
@@ -30,7 +33,7 @@ pub async fn unsubscribe(deps: &Unsubscribe, request: &Request) -> Reply {
         return page::reply(404, &page::unknown());
     };
     let answered = match request.route.as_str() {
-        "POST /unsubscribe/{token}" => opt_out(deps, &org, channel, &address).await,
+        "POST /unsubscribe/{token}" => stop(deps, &org, channel, &address).await,
         _ => ask(deps, &org, channel).await,
     };
     answered.unwrap_or_else(|error| {
@@ -43,13 +46,16 @@ async fn ask(deps: &Unsubscribe, org: &OrgId, channel: Channel) -> Result<Reply,
     Ok(page::reply(200, &page::ask(&name(deps, org).await?, channel)))
 }
 
-async fn opt_out(
+async fn stop(
     deps: &Unsubscribe,
     org: &OrgId,
     channel: Channel,
     address: &AddressHash,
 ) -> Result<Reply, Error> {
     let now = deps.clock.now();
+    let about = Blamed { org, channel, address, message: None };
+    let change = Change::Out { source: Source::Link, at: now };
+    opt_out::blame(&deps.store, deps.clock.as_ref(), &deps.notes, about, change).await;
     let recorded = deps.store.opt_out_address(org, channel, address, Source::Link, now, now).await?;
     tracing::info!(org_id = %org, %channel, changed = !recorded.was_out, "an unsubscribe link was used");
     // It is recorded: whatever else fails, the answer says so.

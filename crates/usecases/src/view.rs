@@ -35,7 +35,7 @@ pub(crate) fn action_view(
         id: action.id,
         kind: "send_message",
         status: action.status,
-        source: if action.retry_of.is_some() { "retry" } else { "api" },
+        source: "api",
         schedule_at: action.schedule_at,
         expires_at: action.expires_at,
         started_at: action.started_at,

@@ -2,6 +2,7 @@
 
 mod config;
 
+use usecases::Notes;
 use usecases::manage_directory::{Directory, handle};
 
 use config::Config;
@@ -9,6 +10,6 @@ use config::Config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let (Config {}, start) = lambda::start().await?;
-    let deps = &Directory { store: start.store, clock: start.clock };
+    let deps = &Directory { store: start.store, clock: start.clock, notes: Notes::default() };
     lambda::run_http(|request| async move { handle(deps, &request).await }).await
 }

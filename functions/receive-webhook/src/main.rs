@@ -3,6 +3,7 @@
 mod config;
 
 use channels::ses::CertificateCache;
+use usecases::Notes;
 use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 
 use config::Config;
@@ -16,6 +17,8 @@ async fn main() -> Result<(), lambda::Error> {
     let deps = &ReceiveWebhook {
         store: start.store,
         queue: start.aws.queue(config.queue_apply_receipt),
+        dispatch: start.aws.dispatch_queues(config.dispatch_queues),
+        notes: Notes::default(),
         secrets: start.secrets,
         clock: start.clock,
         certificates: CertificateCache::new(http, local_host),

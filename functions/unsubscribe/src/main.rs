@@ -2,6 +2,7 @@
 
 mod config;
 
+use usecases::Notes;
 use usecases::unsubscribe::{Unsubscribe, unsubscribe};
 
 use config::Config;
@@ -13,6 +14,7 @@ async fn main() -> Result<(), lambda::Error> {
         tokens: lambda::UnsubscribeTokens::new(start.keys),
         store: start.store,
         clock: start.clock,
+        notes: Notes::default(),
     };
     lambda::run_http(|request| async move { unsubscribe(deps, &request).await }).await
 }

@@ -2,7 +2,7 @@
 //! (<https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages>).
 
 use domain::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::webhook::{Inbound, e164, unix_seconds};
 use crate::webhook::event_time;
@@ -34,7 +34,7 @@ pub(super) fn read(message: &Value, received_at: Timestamp) -> Option<Inbound> {
     }
     let body = TEXTS.iter().filter(|(of, _)| *of == kind).find_map(|(_, pointer)| text(pointer));
     let plain = body.is_some() && PLAIN.contains(&kind.as_str());
-    let media = if plain { None } else { message.get(&kind).cloned() };
+    let media = (!plain).then(|| rest(message, &kind));
     Some(Inbound {
         provider_message_id: text("/id")?,
         from: text("/from").and_then(|from| e164(&from)),
@@ -45,4 +45,11 @@ pub(super) fn read(message: &Value, received_at: Timestamp) -> Option<Inbound> {
         media,
         kind,
     })
+}
+
+/// The part of a message that is about its type, with the type: an `image` with its id, `contacts`, the `errors` of something that is not
+/// supported.
+fn rest(message: &Value, kind: &str) -> Value {
+    let parts = ["type", kind, "errors"].into_iter();
+    parts.filter_map(|name| Some((name.to_owned(), message.get(name)?.clone()))).collect::<Map<_, _>>().into()
 }

@@ -62,14 +62,16 @@ impl Sender for WhatsAppSender {
     }
 }
 
-/// The body of the request; `None` for a mail. `to` keeps its `+`, since without one Meta puts the sender's country code before it.
+/// The body of the request; `None` for a mail. `to` keeps its `+`, since without one Meta puts the sender's country code before it. Who hides
+/// their number behind a user name is a `recipient`.
 fn body(message: &Outgoing<'_>) -> Option<Value> {
     let mut body = json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
-        "to": message.to.as_str(),
         "biz_opaque_callback_data": message.message_id.to_string(),
     });
+    let to = message.to.as_str();
+    body[if to.starts_with('+') { "to" } else { "recipient" }] = json!(to);
     match message.content {
         Rendered::Text(text) => {
             body["type"] = json!("text");

@@ -70,7 +70,7 @@ pub struct Inbound {
     pub context_id: Option<String>,
     /// When it was written.
     pub at: Timestamp,
-    /// Whatever else it holds (a picture's id and type, a place, a contact), as the provider describes it.
+    /// Whatever else it holds (a picture's id and type, a place, a contact), as the provider describes it: an object with its `type`.
     pub media: Option<Value>,
 }
 

@@ -171,7 +171,7 @@ fn every_inbound_sample_is_read() {
         ("location-message.json", "location", "Philz Coffee", false, true),
         ("contact-sharing-message.json", "contacts", "", false, true),
         ("order-message.json", "order", "", false, true),
-        ("unsupported-message.json", "unsupported", "", false, false),
+        ("unsupported-message.json", "unsupported", "", false, true),
     ];
     for (sample, kind, text, answers, more) in expected {
         let inbound = message(sample);
@@ -185,6 +185,14 @@ fn every_inbound_sample_is_read() {
         assert!(
             !shown.contains("16505551234") && (text.is_empty() || !shown.contains(&format!("\"{text}\"")))
         );
+    }
+    for (sample, kind) in [
+        ("image-message.json", "image"),
+        ("contact-sharing-message.json", "contacts"),
+        ("unsupported-message.json", "errors"),
+    ] {
+        let media = message(sample).media.unwrap();
+        assert!(media["type"].is_string() && !media[kind].is_null(), "{media}");
     }
     let events = read(&fixture("whatsapp/inbound/system-message.json"));
     assert_eq!((events.numbers[0].inbound.len(), events.ignored), (0, 1), "a notice is no message");

@@ -18,9 +18,9 @@ pub enum Keyword {
 const LONGEST: usize = 16;
 
 impl Keyword {
-    /// The keyword that the whole of `text` is, whatever its case, spacing and punctuation.
+    /// The keyword that the whole of `text` is, whatever its case, width, spacing and punctuation.
     pub fn of(text: &str) -> Option<Self> {
-        let letters = text.chars().filter(|c| c.is_alphanumeric()).take(LONGEST);
+        let letters = text.chars().map(narrow).filter(|c| c.is_alphanumeric()).take(LONGEST);
         let word: String = letters.map(|c| c.to_ascii_uppercase()).collect();
         match word.as_str() {
             "STOP" | "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT" => {
@@ -31,6 +31,16 @@ impl Keyword {
             "HELP" | "INFO" => Some(Self::Help),
             _ => None,
         }
+    }
+}
+
+/// The ASCII character that a fullwidth one, as keyboards for East Asian scripts type it, stands for (Unicode's compatibility
+/// decomposition of U+FF01 to U+FF5E).
+fn narrow(c: char) -> char {
+    const WIDER_BY: u32 = 0xFEE0;
+    match c {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - WIDER_BY).unwrap_or(c),
+        other => other,
     }
 }
 
@@ -54,6 +64,15 @@ mod tests {
         assert_eq!(Keyword::of("Yes!"), Some(Keyword::Yes));
         assert_eq!(Keyword::of("Help?"), Some(Keyword::Help));
         assert_eq!(Keyword::of("info"), Some(Keyword::Help));
+    }
+
+    #[test]
+    fn fullwidth_letters_count_too() {
+        for text in ["ＳＴＯＰ", "ｓｔｏｐ！", "Ｓtop ａll"] {
+            assert_eq!(Keyword::of(text), Some(Keyword::Stop), "{text}");
+        }
+        assert_eq!(Keyword::of("ＨＥＬＰ？"), Some(Keyword::Help));
+        assert_eq!(Keyword::of("ＳＴＯＰ２"), None, "a digit is no punctuation");
     }
 
     #[test]

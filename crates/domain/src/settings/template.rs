@@ -151,56 +151,43 @@ impl TemplateSettings {
     }
 }
 
-impl TemplateContent {
-    /// Everything that would keep messages from being written, with the name of its field.
-    pub fn problems(&self) -> Vec<(String, TemplateProblem)> {
-        match self {
-            Self::Sms { text, .. } => problems_of([("body", Some(text), false)]),
-            Self::Email { subject, text, html, .. } => problems_of([
-                ("subject", Some(subject), false),
-                ("body", Some(text), true),
-                ("html", html.as_ref(), true),
-            ]),
-            Self::WhatsApp { text, parameters, .. } => whatsapp_problems(text, parameters),
-        }
-    }
-}
-
-fn problems_of<'a>(
-    texts: impl IntoIterator<Item = (&'a str, Option<&'a String>, bool)>,
-) -> Vec<(String, TemplateProblem)> {
-    let check = |text: &str, may_unsubscribe: bool| match Template::parse(text) {
+/// What would keep a text of a template from being written, if anything would. `may_unsubscribe`: whether it is the text of a mail.
+pub fn text_problem(text: &str, may_unsubscribe: bool) -> Option<TemplateProblem> {
+    match Template::parse(text) {
         Err(error) => Some(TemplateProblem::Variable(error)),
         Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {
             Some(TemplateProblem::UnsubscribeUrl)
         }
         Ok(_) => None,
-    };
-    texts
-        .into_iter()
-        .filter_map(|(field, text, may_unsubscribe)| Some((field.to_owned(), check(text?, may_unsubscribe)?)))
-        .collect()
+    }
 }
 
-fn whatsapp_problems(text: &str, parameters: &[TemplateParameter]) -> Vec<(String, TemplateProblem)> {
+/// How the text of a WhatsApp template and its parameters do not fit each other, with the name of the field. What could not be read is `None`, and
+/// nothing is said that it might have answered.
+pub fn placeholder_problems(
+    text: Option<&str>,
+    parameters: &[Option<TemplateParameter>],
+) -> Vec<(String, TemplateProblem)> {
     let mut problems = Vec::new();
-    let in_text = placeholders(text);
+    let in_text = text.map(placeholders);
     let mut seen = BTreeSet::new();
     for (number, parameter) in parameters.iter().enumerate() {
+        let Some(parameter) = parameter else { continue };
         let key = parameter.slot.key();
         let field = format!("parameters[{number}]");
         if !seen.insert((parameter.component, parameter.index, key.clone())) {
             problems.push((field.clone(), TemplateProblem::Twice(key.clone())));
         }
-        if parameter.component == Component::Body && !in_text.contains(key.as_str()) {
-            problems.push((field.clone(), TemplateProblem::NoPlaceholder(key)));
+        let of_body = parameter.component == Component::Body;
+        if of_body && in_text.as_ref().is_some_and(|keys| !keys.contains(key.as_str())) {
+            problems.push((field, TemplateProblem::NoPlaceholder(key)));
         }
-        let default = format!("{field}.default");
-        problems.extend(problems_of([(default.as_str(), parameter.default.as_ref(), false)]));
     }
-    for key in in_text {
-        if !seen.contains(&(Component::Body, None, key.to_owned())) {
-            problems.push(("body".into(), TemplateProblem::NoParameter(key.to_owned())));
+    if parameters.iter().all(Option::is_some) {
+        for key in in_text.into_iter().flatten() {
+            if !seen.contains(&(Component::Body, None, key.to_owned())) {
+                problems.push(("body".into(), TemplateProblem::NoParameter(key.to_owned())));
+            }
         }
     }
     problems

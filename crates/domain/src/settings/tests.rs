@@ -4,9 +4,10 @@ use super::*;
 use crate::Channel;
 use crate::content::{Component, ParameterSlot};
 
-fn problems(content: serde_json::Value) -> Vec<(String, String)> {
-    let content: TemplateContent = serde_json::from_value(content).unwrap();
-    content.problems().into_iter().map(|(field, problem)| (field, problem.to_string())).collect()
+fn misfits(text: Option<&str>, parameters: serde_json::Value) -> Vec<(String, String)> {
+    let parameters: Vec<Option<TemplateParameter>> = serde_json::from_value(parameters).unwrap();
+    let problems = placeholder_problems(text, &parameters);
+    problems.into_iter().map(|(field, problem)| (field, problem.to_string())).collect()
 }
 
 fn fields(problems: &[(String, String)]) -> Vec<&str> {
@@ -80,19 +81,17 @@ fn rates_are_exact_to_a_thousandth_and_never_zero() {
 
 #[test]
 fn a_template_whose_variables_do_not_parse_says_where() {
-    let found = problems(
-        json!({"channel": "email", "subject": "{{x}}", "text": "{{member.", "html": "{{unsubscribe_url}}"}),
-    );
-    assert_eq!(fields(&found), ["subject", "body"]);
-    assert!(found[1].1.starts_with("line 1, column 1"), "{}", found[1].1);
+    let problem = text_problem("{{member.", true).unwrap().to_string();
+    assert!(problem.starts_with("line 1, column 1"), "{problem}");
+    assert!(text_problem("{{x}}", true).is_some());
+    assert_eq!(text_problem("Hi {{member.first_names}}", false), None);
 }
 
 #[test]
 fn only_mails_have_an_unsubscribe_link() {
     let text = "Bye: {{unsubscribe_url}}";
-    assert!(problems(json!({"channel": "email", "subject": "Hi", "text": text})).is_empty());
-    assert_eq!(fields(&problems(json!({"channel": "sms", "text": text}))), ["body"]);
-    assert_eq!(fields(&problems(json!({"channel": "email", "subject": text, "text": "x"}))), ["subject"]);
+    assert_eq!(text_problem(text, true), None);
+    assert_eq!(text_problem(text, false), Some(TemplateProblem::UnsubscribeUrl));
 }
 
 #[test]
@@ -102,8 +101,7 @@ fn metas_placeholders_are_no_variables_of_ours() {
         {"position": 2, "component": "body", "default": "{{member.first_names}}"},
         {"position": 1, "component": "button", "index": 0},
     ]);
-    let template = json!({"channel": "whatsapp", "language": "en", "text": "Hi {{1}} at {{ 2 }}", "parameters": parameters});
-    assert_eq!(problems(template), []);
+    assert_eq!(misfits(Some("Hi {{1}} at {{ 2 }}"), parameters), []);
 }
 
 #[test]
@@ -111,12 +109,18 @@ fn parameters_and_placeholders_of_a_whatsapp_template_match() {
     let parameters = json!([
         {"name": "when", "component": "body"},
         {"name": "when", "component": "body"},
-        {"name": "where", "component": "body", "default": "{{unsubscribe_url}}"},
+        {"name": "where", "component": "body"},
     ]);
-    let template = json!({"channel": "whatsapp", "language": "en", "text": "{{who}} {{when}}", "parameters": parameters});
-    let found = problems(template);
-    assert_eq!(fields(&found), ["parameters[1]", "parameters[2]", "parameters[2].default", "body"]);
-    assert_eq!(found[3].1, "the body has {{who}}, and no parameter of component body is that");
+    let found = misfits(Some("{{who}} {{when}}"), parameters);
+    assert_eq!(fields(&found), ["parameters[1]", "parameters[2]", "body"]);
+    assert_eq!(found[2].1, "the body has {{who}}, and no parameter of component body is that");
+}
+
+#[test]
+fn what_could_not_be_read_is_not_missed() {
+    let parameters = json!([null, {"name": "where", "component": "body"}]);
+    assert_eq!(fields(&misfits(Some("{{who}}"), parameters.clone())), ["parameters[1]"]);
+    assert_eq!(misfits(None, parameters), []);
 }
 
 #[test]

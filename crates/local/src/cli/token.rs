@@ -2,10 +2,10 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::Data;
+use super::{DEFAULT_ORG, Data, args::parse_duration};
 use crate::{
     data::DataFolder,
     jwt::{Grant, Keys},
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Token {
     /// The organisation that the token is for.
-    #[arg(long, default_value = "demo")]
+    #[arg(long, default_value = DEFAULT_ORG)]
     org: String,
     /// What it allows, separated by commas.
     #[arg(
@@ -43,31 +43,4 @@ pub(super) fn run(token: &Token) -> Result<ExitCode> {
     };
     println!("{}", keys.sign(&grant)?);
     Ok(ExitCode::SUCCESS)
-}
-
-fn parse_duration(text: &str) -> Result<Duration> {
-    let Some(unit) = text.chars().last() else { bail!("a time is a number with s, m, h or d") };
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => bail!("a time is a number with s, m, h or d"),
-    };
-    let count: u64 = text[..text.len() - 1].parse().context("a time begins with a number")?;
-    Ok(Duration::from_secs(count.saturating_mul(seconds)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_a_unit() {
-        assert_eq!(parse_duration("12h").unwrap(), Duration::from_hours(12));
-        assert_eq!(parse_duration("90s").unwrap(), Duration::from_secs(90));
-        for bad in ["", "12", "h", "-1h", "1ü"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
+mod cli;
 mod functions;
 mod gateway;
 mod other_engine;
 mod poll;
 #[cfg(target_os = "linux")]
 mod process;
-mod send;
 mod stack;
 mod support;
 mod template;

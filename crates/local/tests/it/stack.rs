@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Binaries, Stack, StackOptions, jwt::Grant};
 use serde_json::Value as Json;
 
@@ -133,7 +134,7 @@ async fn two_stacks_cannot_have_one_data_folder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_that_an_older_data_folder_lacks_is_no_reason_not_to_start_but_other_keys_are() {
+async fn an_older_data_folder_gets_the_indexes_that_it_lacks_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let start = |template: String| {
         let options = options(folder.path());
@@ -145,10 +146,45 @@ async fn an_index_that_an_older_data_folder_lacks_is_no_reason_not_to_start_but_
     let mut without = TEMPLATE.to_owned();
     without.replace_range(indexes, "");
     let without = without.replace("        - {AttributeName: owner, AttributeType: S}\n", "");
-    start(without).await.unwrap().stop().await;
-    start(TEMPLATE.to_owned()).await.unwrap().stop().await;
+    let older = start(without).await.unwrap();
+    for (id, owner) in [("a", Some("ana")), ("b", None), ("c", Some("ana"))] {
+        put_thing(&older, id, owner).await;
+    }
+    older.stop().await;
+
+    let newer = start(TEMPLATE.to_owned()).await.unwrap();
+    assert_eq!(things_of(&newer, "ana").await, ["a", "c"]);
+    put_thing(&newer, "d", Some("ana")).await;
+    assert_eq!(things_of(&newer, "ana").await, ["a", "c", "d"]);
+    newer.stop().await;
+    let again = start(TEMPLATE.to_owned()).await.unwrap();
+    assert_eq!(things_of(&again, "ana").await, ["a", "c", "d"], "it is there for good");
+    again.stop().await;
+
     let other =
         TEMPLATE.replace("{AttributeName: pk, KeyType: HASH}", "{AttributeName: owner, KeyType: HASH}");
     let error = start(other).await.unwrap_err();
     assert!(format!("{error:#}").contains("other keys"), "{error:#}");
+}
+
+async fn put_thing(stack: &Stack, id: &str, owner: Option<&str>) {
+    let put = stack.clients().dynamodb.put_item().table_name("things-local");
+    let put = put.item("pk", AttributeValue::S(id.into()));
+    let owner = owner.map(|owner| AttributeValue::S(owner.into()));
+    let put = match owner {
+        Some(owner) => put.item("owner", owner),
+        None => put,
+    };
+    put.send().await.unwrap();
+}
+
+async fn things_of(stack: &Stack, owner: &str) -> Vec<String> {
+    let query = stack.clients().dynamodb.query().table_name("things-local").index_name("by-owner");
+    let query =
+        query.key_condition_expression("#owner = :owner").expression_attribute_names("#owner", "owner");
+    let found =
+        query.expression_attribute_values(":owner", AttributeValue::S(owner.into())).send().await.unwrap();
+    let mut ids: Vec<String> = found.items().iter().map(|item| item["pk"].as_s().unwrap().clone()).collect();
+    ids.sort();
+    ids
 }

@@ -51,6 +51,15 @@ impl Store {
         Ok(self.resolve(org, item.into_iter().collect(), org_country).await?.pop())
     }
 
+    /// The addresses of a member as they read when the member was last written, read strongly; none of one who is deleted.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn addresses_of(&self, org: &OrgId, id: &MemberId) -> Result<BTreeSet<AddressHash>> {
+        let item = self.member_item(org, id).await?;
+        Ok(item.map(|item| item.copies.into_keys().collect()).unwrap_or_default())
+    }
+
     /// Those of `ids` who are members. Reads may lag by a moment: gate 2 covers what was opted out in it.
     ///
     /// # Errors

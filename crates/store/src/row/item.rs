@@ -47,7 +47,7 @@ pub(crate) fn to_item(row: &Row) -> Item {
         .done()
 }
 
-pub(super) fn from_item(item: &Item) -> Result<Row> {
+pub(crate) fn from_item(item: &Item) -> Result<Row> {
     let read = Reader(item);
     let slot: u16 = read.number("sk")?;
     let (org_id, id) = read.parsed("pk", |pk| keys::parse_row(pk, slot))?;

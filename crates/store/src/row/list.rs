@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{FailureCode, MemberId, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
+use domain::{
+    ConversationId, FailureCode, MemberId, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp,
+};
 use ulid::Ulid;
 
 use super::Row;
@@ -13,7 +15,7 @@ use crate::batch_get::Wanted;
 use crate::item::{Item, Reader, key, n, s};
 use crate::{Result, Store, StoreError, keys};
 
-/// Which part of a member's timeline to read.
+/// Which part of a member's timeline, or of another list that is sorted like it, to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimelineSpan {
     /// Rows created at or after this time.
@@ -23,6 +25,23 @@ pub struct TimelineSpan {
     /// Rows that follow this one in the list, which are older.
     pub after: Option<(Timestamp, MessageId)>,
 }
+
+/// Where a row stands in a list: its time of creation, then its id.
+pub(crate) type Place = (Timestamp, MessageId);
+
+/// An index of rows by time of creation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Index {
+    name: &'static str,
+    key: &'static str,
+}
+
+/// Of the rows of a member.
+pub(crate) const BY_MEMBER: Index = Index { name: "by-member", key: "member_key" };
+/// Of single sends, replies and what members wrote.
+pub(crate) const BY_ORG: Index = Index { name: "by-org", key: "org_key" };
+/// Of what was written in a conversation.
+pub(crate) const BY_CONVERSATION: Index = Index { name: "by-conversation", key: "conversation_key" };
 
 impl TimelineSpan {
     /// The sort keys between which its rows lie. The upper one is that of `after`, if that counts, and of no row else.
@@ -53,10 +72,64 @@ impl Store {
         member: &MemberId,
         span: TimelineSpan,
         limit: usize,
-    ) -> Result<(Vec<Row>, Option<(Timestamp, MessageId)>)> {
+    ) -> Result<(Vec<Row>, Option<Place>)> {
+        self.rows_of(BY_MEMBER, keys::member_timeline(org, member), org, span, limit).await
+    }
+
+    /// The first `limit` rows of a part of what an organisation's members wrote and what was sent to them singly, newest first, and behind which
+    /// row there may be more. Bulk rows are found through their chunks. Eventually consistent.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn direct_rows(
+        &self,
+        org: &OrgId,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Place>)> {
+        self.rows_of(BY_ORG, org.to_string(), org, span, limit).await
+    }
+
+    /// The same of what was written in a conversation.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn rows_of_conversation(
+        &self,
+        org: &OrgId,
+        id: &ConversationId,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Place>)> {
+        self.rows_of(BY_CONVERSATION, keys::thread(org, id), org, span, limit).await
+    }
+
+    async fn rows_of(
+        &self,
+        index: Index,
+        key: String,
+        org: &OrgId,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Place>)> {
+        let (places, more) = self.places(index, key, span, limit).await?;
+        let ids: Vec<MessageId> = places.iter().map(|(_, id)| *id).collect();
+        let mut rows = self.rows(org, &ids).await?;
+        rows.sort_by_cached_key(|row| Reverse(row.list_key()));
+        Ok((rows, places.last().copied().filter(|_| more)))
+    }
+
+    /// Where the first `limit` rows of a part of an index are, newest first, and whether there may be more.
+    pub(crate) async fn places(
+        &self,
+        index: Index,
+        key: String,
+        span: TimelineSpan,
+        limit: usize,
+    ) -> Result<(Vec<Place>, bool)> {
         let (oldest, newest) = span.bounds();
         if newest < oldest {
-            return Ok((Vec::new(), None));
+            return Ok((Vec::new(), false));
         }
         // The row that the part begins behind is read too.
         let asked = limit + usize::from(span.after.is_some());
@@ -64,9 +137,10 @@ impl Store {
             .client
             .query()
             .table_name(&self.tables.message_logs)
-            .index_name("by-member")
-            .key_condition_expression("member_key = :member AND created BETWEEN :oldest AND :newest")
-            .expression_attribute_values(":member", s(keys::member_timeline(org, member)))
+            .index_name(index.name)
+            .key_condition_expression("#key = :key AND created BETWEEN :oldest AND :newest")
+            .expression_attribute_names("#key", index.key)
+            .expression_attribute_values(":key", s(key))
             .expression_attribute_values(":oldest", s(oldest))
             .expression_attribute_values(":newest", s(newest))
             .scan_index_forward(false)
@@ -74,16 +148,12 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::call("Query"))?;
-        let mut places: Vec<(Timestamp, MessageId)> =
-            answer.items().iter().map(place).collect::<Result<_>>()?;
+        let mut places: Vec<Place> = answer.items().iter().map(place).collect::<Result<_>>()?;
         places.retain(|place| span.after != Some(*place));
         // With an end in time that comes first, the row that the part begins behind was not among them.
         let more = places.len() > limit || answer.last_evaluated_key.is_some();
         places.truncate(limit);
-        let ids: Vec<MessageId> = places.iter().map(|(_, id)| *id).collect();
-        let mut rows = self.rows(org, &ids).await?;
-        rows.sort_by_cached_key(|row| Reverse(row.list_key()));
-        Ok((rows, places.last().copied().filter(|_| more)))
+        Ok((places, more))
     }
 
     /// When the first row of each of these chunks was created. The rows of a chunk are written together, so this places the chunk among others.
@@ -160,7 +230,7 @@ fn ended_for(status: MessageStatus, reason: Option<Reason>) -> Option<Reason> {
     }
 }
 
-fn place(item: &Item) -> Result<(Timestamp, MessageId)> {
+fn place(item: &Item) -> Result<Place> {
     let read = Reader(item);
     let slot: u16 = read.number("sk")?;
     let (_, id) = read.parsed("pk", |pk| keys::parse_row(pk, slot))?;

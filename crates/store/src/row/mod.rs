@@ -4,10 +4,12 @@ mod change;
 mod item;
 mod list;
 mod query;
+mod reaction;
 
 use std::collections::BTreeMap;
 
 use domain::counts::Counts;
+use domain::histogram::{Histogram, Tally};
 use domain::member::Address;
 use domain::variables::Variable;
 use domain::{
@@ -18,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use change::{Change, Changed};
-pub(crate) use item::to_item;
+pub(crate) use item::{from_item, to_item};
 pub use list::TimelineSpan;
+pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
+pub use reaction::Reaction;
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,6 +214,20 @@ impl Row {
             replied: u64::from(self.replied_at.is_some()),
             opted_out: u64::from(self.opted_out_at.is_some()),
             ..Counts::of_row(self.status, self.sent_at.is_some())
+        }
+    }
+
+    /// Adds what it counts as to a histogram, each part at the time at which it came to be.
+    pub fn enter(&self, histogram: &mut Histogram) {
+        let counts = self.counts();
+        let none = Tally::default();
+        for (at, tally) in [
+            (self.sent_at, Tally { sent: counts.sent, ..none }),
+            (self.delivered_at, Tally { delivered: counts.delivered, ..none }),
+            (self.read_at, Tally { read: counts.read, ..none }),
+            (self.ended_at, Tally { failed: counts.failed, ..none }),
+        ] {
+            histogram.add(at.unwrap_or(self.created_at), tally);
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn key_of(request: &Request, path: &str) -> Result<Option<Idempotency
     let fits = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !fits {
         let detail = format!("The header Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters");
-        return Err(Problem::bad_request(detail).with("header", "Idempotency-Key").into());
+        return Err(Problem::bad_request(detail).with("parameter", "Idempotency-Key").into());
     }
     Ok(Some(IdempotencyKey::new(path, text, &request.body)))
 }

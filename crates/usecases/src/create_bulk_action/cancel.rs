@@ -45,5 +45,5 @@ fn too_late(action: &Action) -> Problem {
         BulkActionStatus::Cancelled => "It is cancelled already".to_owned(),
         status => format!("It can be cancelled only while it is queued; it is {status}"),
     };
-    Problem::conflict("not-cancellable", detail).with("status", action.status.as_str())
+    Problem::conflict("not-cancellable", detail).with("current_status", action.status.as_str())
 }

@@ -5,6 +5,7 @@ mod cancel;
 mod content;
 mod create;
 mod preview;
+mod reply;
 mod retry;
 mod single;
 
@@ -48,6 +49,7 @@ async fn answer(deps: &CreateBulkActions, request: &Request) -> Result<Reply, Re
         "POST /bulk-actions/{id}/cancel" => cancel::cancel(deps, sender(request)?, request).await,
         "POST /bulk-actions/{id}/retry" => retry::retry(deps, sender(request)?, request).await,
         "POST /messages" => single::single(deps, sender(request)?, request).await,
+        "POST /conversations/{id}/messages" => reply::reply(deps, correspondent(request)?, request).await,
         _ => Err(Problem::not_found("route").into()),
     }
 }
@@ -57,6 +59,13 @@ impl CreateBulkActions {
     fn one(&self) -> SendOne<'_> {
         SendOne { store: &self.store, dispatch: &self.dispatch, clock: self.clock.as_ref() }
     }
+}
+
+/// A caller who may answer those who write.
+fn correspondent(request: &Request) -> Result<&Caller, Refused> {
+    let caller = crate::caller(request)?;
+    crate::permit(caller.require_all(&[Permission::MessagingSend]))?;
+    Ok(caller)
 }
 
 /// A caller who may send.

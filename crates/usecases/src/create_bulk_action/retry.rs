@@ -77,7 +77,7 @@ fn check(action: &Action) -> Result<(), Problem> {
     match action.status {
         BulkActionStatus::Queued | BulkActionStatus::Processing => {
             let detail = format!("It can be retried once its rows are written; it is {}", action.status);
-            Err(Problem::conflict("not-retryable", detail).with("status", action.status.as_str()))
+            Err(Problem::conflict("not-retryable", detail).with("current_status", action.status.as_str()))
         }
         BulkActionStatus::Delegated
         | BulkActionStatus::Completed

@@ -141,9 +141,11 @@ async fn call<C: Connect>(
     if skip {
         return Called::Ended(Reason::Skipped(SkipCode::OptedOut));
     }
-    // A row without an address was never queued.
+    // A row that never had an address was never queued.
     let Some(to) = &letter.row.address else {
-        return Called::Ended(Reason::Failed(FailureCode::InternalError));
+        let erased = letter.row.erased;
+        let code = if erased { FailureCode::MemberNotFound } else { FailureCode::InternalError };
+        return Called::Ended(Reason::Failed(code));
     };
     let content = match &letter.rendered {
         Ok(content) => content,

@@ -176,9 +176,13 @@ pub(super) enum Opened<S> {
 
 pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<Opened<C::Sender>, Error> {
     let channels = deps.store.channels(org).await?;
-    let Some(settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
+    let Some(mut settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
         return Ok(Opened::NotConfigured);
     };
+    if C::CHANNEL == Channel::Email && settings.reply_to.is_none() {
+        let organisation = deps.store.organisation(org).await?;
+        settings.reply_to = organisation.and_then(|organisation| organisation.reply_to);
+    }
     match connect(deps, org, &settings).await {
         Ok(sender) => Ok(Opened::Line(Line { sender, state: State::of(&settings) })),
         Err(error @ SecretError::Unavailable(_)) => Err(error.into()),

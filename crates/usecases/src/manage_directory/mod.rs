@@ -1,6 +1,8 @@
 //! `manage-directory`: the organisation, its channels, templates and members, and the members' opt-outs.
 
+mod conversations;
 mod csv_rows;
+mod erase;
 mod import;
 mod members;
 mod opt_outs;
@@ -16,7 +18,7 @@ use store::Store;
 use wire::api::http::{Reply, Request};
 use wire::api::problem::Problem;
 
-use crate::Refused;
+use crate::{Notes, Refused};
 
 /// What `manage-directory` needs.
 pub struct Directory {
@@ -24,6 +26,8 @@ pub struct Directory {
     pub store: Store,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Promises of changes.
+    pub notes: Notes,
 }
 
 /// What a caller must be allowed to do; of several permissions one is enough.
@@ -34,6 +38,7 @@ const READ_SETTINGS: [Permission; 4] = [
     Permission::TemplateOverride,
 ];
 const WRITE_SETTINGS: [Permission; 1] = [Permission::MessagingManage];
+const CORRESPOND: [Permission; 1] = [Permission::MessagingSend];
 const READ_MEMBERS: [Permission; 3] =
     [Permission::MembersView, Permission::MembersEdit, Permission::MessagingSend];
 const WRITE_MEMBERS: [Permission; 1] = [Permission::MembersEdit];
@@ -61,12 +66,15 @@ async fn answer(deps: &Directory, request: &Request) -> Result<Reply, Refused> {
         "GET /members/{id}" => members::get(deps, may(&READ_MEMBERS)?, request).await,
         "PUT /members/{id}" => members::put(deps, may(&WRITE_MEMBERS)?, request).await,
         "DELETE /members/{id}" => members::delete(deps, may(&WRITE_MEMBERS)?, request).await,
+        "POST /members/{id}/erase" => erase::erase(deps, may(&WRITE_MEMBERS)?, request).await,
         "POST /members/import" => import::import(deps, may(&WRITE_MEMBERS)?, request).await,
         "GET /members/{id}/opt-outs" => opt_outs::list(deps, may(&READ_MEMBERS)?, request).await,
         "PUT /members/{id}/opt-outs/{channel}" => opt_outs::put(deps, may(&WRITE_MEMBERS)?, request).await,
         "DELETE /members/{id}/opt-outs/{channel}" => {
             opt_outs::delete(deps, may(&WRITE_MEMBERS)?, request).await
         }
+        "POST /conversations/{id}/read" => conversations::read(deps, may(&CORRESPOND)?, request).await,
+        "POST /conversations/{id}/assign" => conversations::assign(deps, may(&CORRESPOND)?, request).await,
         other => {
             tracing::error!(route = other, org_id = %org, "a route came here that is not ours");
             Err(Problem::not_found("route").into())

@@ -55,7 +55,15 @@ pub(super) async fn put_channel(
 ) -> Result<Reply, Refused> {
     let channel = channel_in_path(request)?;
     let body = Body::of(request)?;
-    let change = ChannelChange::read(&body, channel)?;
+    let change = match ChannelChange::read(&body, channel) {
+        Ok(change) => change,
+        Err(problem) => {
+            let channels = deps.store.channels(&caller.org_id).await?;
+            let is_new = channels.iter().all(|settings| settings.channel != channel);
+            let lacking = if is_new { ChannelChange::lacks(&body, channel) } else { Vec::new() };
+            return Err(Problem::invalid(problem.errors.into_iter().chain(lacking).collect()).into());
+        }
+    };
     let now = deps.clock.now();
     let changed =
         deps.store.change_channel(&caller.org_id, channel, |known| change.apply(known, now)).await?;

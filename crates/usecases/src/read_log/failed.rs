@@ -1,9 +1,9 @@
 //! The failed items of an action: all rows that failed or were skipped, newest first like every list, as JSON or CSV.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::permission::Caller;
-use domain::{BulkActionStatus, FailureCode, OrgId, Reason, SkipCode};
+use domain::{BulkActionStatus, FailureCode, MessageId, OrgId, Reason, SkipCode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -14,12 +14,14 @@ use wire::api::message::{FailedItemList, FailedItemView};
 
 use super::ReadLog;
 use super::actions::find;
+use super::cover::covers;
 use super::cursors::Cursors;
 use super::fresh::fresh;
 use super::page::{MAX_EXAMINED, Page};
 use super::walk::{Place, Position, Sink, Walked, places, walk};
 use super::{accept, csv_file};
 use crate::query::Query;
+use crate::send_message::SCHEDULE_MISSED;
 use crate::{Error, Refused};
 
 const MAX_LIMIT: usize = 200;
@@ -56,12 +58,13 @@ pub(super) async fn list(deps: &ReadLog, caller: &Caller, request: &Request) -> 
         None if !as_csv => Some(count(&deps.store, org, &action, &places).await?),
         known => known,
     };
-    let mut failed = Failed { code, page: Page::new(limit, MAX_EXAMINED.max(limit)) };
-    let next_cursor = match walk(&deps.store, org, &places, at, &mut failed).await? {
+    let failed = Failed { code, page: Page::new(limit, MAX_EXAMINED.max(limit)) };
+    let mut filling = Filling { store: &deps.store, org, failed };
+    let next_cursor = match walk(&deps.store, org, &places, at, &mut filling).await? {
         Walked::Through => None,
         Walked::Stopped(at) => Some(cursors.seal(&Reached { at, counts: counts.clone() })),
     };
-    let items = failed.page.into_items();
+    let items = filling.failed.page.into_items();
     if !as_csv {
         return Ok(Reply::json(
             200,
@@ -97,35 +100,28 @@ async fn count(store: &Store, org: &OrgId, action: &Action, places: &[Place]) ->
         *counts.entry(reason.as_str().to_owned()).or_default() += 1;
     }
     let written = places.iter().map(|place| u64::from(place.rows)).sum();
-    let unwritten = never_written(action, written);
-    if unwritten > 0 {
-        *counts.entry(FailureCode::InternalError.as_str().to_owned()).or_default() += unwritten;
+    if let Some((code, unwritten)) = never_written(action, written) {
+        *counts.entry(code.as_str().to_owned()).or_default() += unwritten;
     }
     Ok(counts)
 }
 
 /// Targets that have no row because the action was stopped as a whole: they count as failed, and no item can stand for them.
-fn never_written(action: &Action, written: u64) -> u64 {
-    let stopped = action.status == BulkActionStatus::Failed && action.failure_reason.is_some();
-    if stopped { action.total.saturating_sub(written) } else { 0 }
+fn never_written(action: &Action, written: u64) -> Option<(FailureCode, u64)> {
+    let reason = action.failure_reason.as_deref().filter(|_| action.status == BulkActionStatus::Failed)?;
+    let code = if reason == SCHEDULE_MISSED { FailureCode::Expired } else { FailureCode::InternalError };
+    Some((code, action.total.saturating_sub(written))).filter(|(_, unwritten)| *unwritten > 0)
 }
 
-/// A page of failed items that is being filled.
+/// A page of failed items.
 struct Failed {
     code: Option<Reason>,
     page: Page<FailedItemView>,
 }
 
-impl Sink for Failed {
-    fn room(&self) -> usize {
-        self.page.room()
-    }
-
-    fn wants(&self, place: &Place) -> bool {
-        place.ended > 0
-    }
-
-    async fn take(&mut self, rows: Vec<Row>) -> Result<usize, Error> {
+impl Failed {
+    /// Takes rows in their order, and answers how many of them it has looked at before it was full.
+    fn fill(&mut self, rows: Vec<Row>, covers: &HashMap<MessageId, String>) -> usize {
         self.page.examined(rows.len());
         let mut taken = 0;
         for row in rows {
@@ -136,19 +132,43 @@ impl Sink for Failed {
             if let Some(reason) =
                 row.ended_for().filter(|reason| self.code.is_none_or(|code| code == *reason))
             {
-                self.page.push(item(row, reason));
+                let cover = row.covered_by.and_then(|id| covers.get(&id).cloned());
+                self.page.push(item(row, reason, cover));
             }
         }
-        Ok(taken)
+        taken
     }
 }
 
-fn item(row: Row, reason: Reason) -> FailedItemView {
+/// A page that is being filled from the database.
+struct Filling<'a> {
+    store: &'a Store,
+    org: &'a OrgId,
+    failed: Failed,
+}
+
+impl Sink for Filling<'_> {
+    fn room(&self) -> usize {
+        self.failed.page.room()
+    }
+
+    fn wants(&self, place: &Place) -> bool {
+        place.ended > 0
+    }
+
+    async fn take(&mut self, rows: Vec<Row>) -> Result<usize, Error> {
+        let covers = covers(self.store, self.org, rows.iter()).await?;
+        Ok(self.failed.fill(rows, &covers))
+    }
+}
+
+/// The item of a row that ended for `reason`; of one that is covered, with how its cover fared.
+fn item(row: Row, reason: Reason, cover: Option<String>) -> FailedItemView {
     FailedItemView {
         message_id: row.id,
         channel: row.channel,
         code: reason.as_str(),
-        message: reason.sentence(row.channel, row.detail.as_deref()),
+        message: cover.unwrap_or_else(|| reason.sentence(row.channel, row.detail.as_deref())),
         at: row.ended_at.unwrap_or(row.created_at),
         member_id: row.member_id,
         address: row.address.map(|address| address.as_str().to_owned()),
@@ -174,9 +194,9 @@ mod tests {
     }
 
     fn fill(code: Option<Reason>, limit: usize, rows: Vec<Row>) -> (usize, Vec<FailedItemView>) {
-        let mut sink = Failed { code, page: Page::new(limit, MAX_EXAMINED) };
-        let taken = futures_util::FutureExt::now_or_never(sink.take(rows)).unwrap().unwrap();
-        (taken, sink.page.into_items())
+        let mut failed = Failed { code, page: Page::new(limit, MAX_EXAMINED) };
+        let taken = failed.fill(rows, &HashMap::new());
+        (taken, failed.page.into_items())
     }
 
     #[test]
@@ -198,6 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn a_covered_row_says_how_its_cover_fared() {
+        let cover = MessageId { slot: 7, ..samples::row().id };
+        let covered = Row {
+            status: MessageStatus::Skipped,
+            reason: Some(Reason::Skipped(SkipCode::Covered)),
+            covered_by: Some(cover),
+            ..failed(1, FailureCode::Bounced)
+        };
+        let mut page = Failed { code: None, page: Page::new(10, MAX_EXAMINED) };
+        page.fill(vec![covered], &HashMap::from([(cover, "Covered, and it was read".to_owned())]));
+        let items = page.page.into_items();
+        assert_eq!((items[0].code, items[0].message.as_str()), ("covered", "Covered, and it was read"));
+    }
+
+    #[test]
     fn a_page_says_how_far_it_looked() {
         let rows = || (0..4).map(|slot| failed(slot, FailureCode::NoPhone)).collect();
         assert_eq!(fill(None, 2, rows()).0, 2);
@@ -213,8 +248,14 @@ mod tests {
             failure_reason: failure_reason.map(str::to_owned),
             ..samples::action()
         };
-        assert_eq!(never_written(&action(BulkActionStatus::Failed, Some("internal_error")), 4), 6);
-        assert_eq!(never_written(&action(BulkActionStatus::Failed, None), 4), 0);
-        assert_eq!(never_written(&action(BulkActionStatus::Processing, None), 4), 0);
+        let of = |status, reason| never_written(&action(status, reason), 4);
+        assert_eq!(
+            of(BulkActionStatus::Failed, Some("internal_error")),
+            Some((FailureCode::InternalError, 6))
+        );
+        assert_eq!(of(BulkActionStatus::Failed, Some(SCHEDULE_MISSED)), Some((FailureCode::Expired, 6)));
+        assert_eq!(of(BulkActionStatus::Failed, None), None);
+        assert_eq!(of(BulkActionStatus::Processing, None), None);
+        assert_eq!(never_written(&action(BulkActionStatus::Failed, Some("internal_error")), 10), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::{BulkActionId, Channel, MemberId, MessageStatus, Timestamp};
 use store::action::Action;
+use store::row::{Origin, Row};
 
 use super::shown::Shown;
 use super::window::written;
@@ -21,6 +22,13 @@ pub(super) enum Direction {
 
 impl Direction {
     const ALL: [Self; 2] = [Self::Outbound, Self::Inbound];
+
+    fn of(row: &Row) -> Self {
+        match row.origin {
+            Origin::Bulk | Origin::Single => Self::Outbound,
+            Origin::Inbound(_) => Self::Inbound,
+        }
+    }
 
     fn as_str(self) -> &'static str {
         match self {
@@ -62,16 +70,36 @@ impl Filters {
     pub(super) fn want(&self, shown: &Shown) -> bool {
         let row = &shown.row;
         self.member.as_ref().is_none_or(|member| row.member_id.as_ref() == Some(member))
-            && self.action.is_none_or(|action| row.id.send == action.ulid())
+            && self.direction.is_none_or(|direction| direction == Direction::of(row))
+            && self.action.is_none_or(|action| self.belongs(row, action))
             && self.channel.is_none_or(|channel| row.channel == channel)
             && self.status.is_none_or(|status| shown.status == status)
             && self.from.is_none_or(|from| row.created_at >= from)
             && self.to.is_none_or(|to| row.created_at < to)
     }
 
-    /// Whether not all rows of a part of a member's timeline are wanted.
+    /// Whether a row is one of the action, or, where inbound rows are asked for, answers one of its rows.
+    fn belongs(&self, row: &Row, action: BulkActionId) -> bool {
+        match &row.origin {
+            Origin::Bulk => row.id.send == action.ulid(),
+            Origin::Single => false,
+            Origin::Inbound(inbound) => {
+                self.direction == Some(Direction::Inbound) && inbound.bulk_action_id == Some(action)
+            }
+        }
+    }
+
+    /// Whether not all rows of a timeline are wanted that lie within the span of time.
     pub(super) fn narrow_timeline(&self) -> bool {
-        self.action.is_some() || self.channel.is_some() || self.status.is_some()
+        self.action.is_some() || self.channel.is_some() || self.status.is_some() || self.direction.is_some()
+    }
+
+    /// Before when no direct row can be wanted: an answer is younger than the action that it answers.
+    pub(super) fn not_before(&self) -> Option<Timestamp> {
+        let accepted = self.action.map(|action| {
+            Timestamp::from_millis(i64::try_from(action.ulid().timestamp_ms()).unwrap_or(i64::MAX))
+        });
+        self.from.max(accepted)
     }
 
     /// Whether an action can have rows that are wanted.
@@ -86,7 +114,7 @@ impl Filters {
 mod tests {
     use super::*;
     use crate::read_log::samples::{action, row};
-    use store::row::Row;
+    use store::row::Inbound;
     use wire::api::http::Request;
 
     fn filters(raw: &str) -> Result<Filters, Refused> {
@@ -97,7 +125,7 @@ mod tests {
     fn wants(raw: &str) -> bool {
         let row = Row { created_at: Timestamp::from_secs(100), ..row() };
         // Its call may have begun.
-        filters(raw).unwrap().want(&Shown { row, status: MessageStatus::Sending, called_at: None })
+        filters(raw).unwrap().want(&Shown { status: MessageStatus::Sending, ..Shown::of(row) })
     }
 
     #[test]
@@ -107,9 +135,22 @@ mod tests {
             assert!(wants(yes), "{yes}");
         }
         let other = format!("bulk_action_id={}", BulkActionId::new(ulid::Ulid::from_parts(1, 2)));
-        for no in ["member_id=m2", "channel=email", "status=queued", &other] {
+        for no in ["member_id=m2", "channel=email", "status=queued", "direction=inbound", &other] {
             assert!(!wants(no), "{no}");
         }
+    }
+
+    #[test]
+    fn answers_to_an_action_belong_to_it_only_where_inbound_messages_are_asked_for() {
+        let inbound = Inbound { bulk_action_id: Some(action().id), ..Inbound::default() };
+        let shown = |origin| Shown::of(Row { origin, ..row() });
+        let wants = |raw: &str, origin: Origin| filters(raw).unwrap().want(&shown(origin));
+        let mine = format!("bulk_action_id={}", action().id);
+        let inbound = || Origin::Inbound(Box::new(inbound.clone()));
+        assert!(wants("direction=inbound", inbound()) && !wants("direction=outbound", inbound()));
+        assert!(wants(&format!("{mine}&direction=inbound"), inbound()) && !wants(&mine, inbound()));
+        assert!(!wants(&mine, Origin::Single), "a single send is no bulk action");
+        assert!(!wants(&format!("{mine}&direction=inbound"), Origin::Bulk));
     }
 
     #[test]

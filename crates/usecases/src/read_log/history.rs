@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{MessageStatus, Timestamp};
-use store::row::{Row, Unknown};
+use domain::{Attribution, MessageStatus, Timestamp};
+use store::row::{Inbound, Origin, Row, Unknown};
 use wire::api::message::HistoryView;
 
 use super::shown::Shown;
@@ -15,6 +15,9 @@ const CLOCKS: Duration = Duration::from_secs(2);
 /// their clock: nothing is placed before what it follows.
 pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
     let row = &shown.row;
+    if let Origin::Inbound(inbound) = &row.origin {
+        return of_inbound(shown, inbound);
+    }
     let called = shown.called_at.or(row.tried_at).map(|at| at.max(row.created_at));
     let sent = row.sent_at.map(|at| at.max(called.unwrap_or(row.created_at)));
     let handed_over = sent.or(called).unwrap_or(row.created_at);
@@ -29,15 +32,51 @@ pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
     add(MessageStatus::Sending, called, of_call(shown));
     add(MessageStatus::Sent, sent, Some(format!("The {} provider has it", row.channel.label())));
     add(MessageStatus::Unconfirmed, row.unconfirmed_at, Some("No report came in time".into()));
-    let (status, detail) = of_end(row);
+    let (status, detail) = of_end(shown);
     let ended = row.ended_at.map(|at| if handed_over.since(at) < CLOCKS { at.max(handed_over) } else { at });
     add(status, ended, Some(detail));
     add(MessageStatus::Delivered, delivered, None);
     add(MessageStatus::Read, row.read_at.map(|at| at.max(delivered.unwrap_or(handed_over))), None);
-    for event in &row.events {
-        add(shown.status, Some(event.at.max(row.created_at)), Some(event.what.clone()));
-    }
+    let told = |what: &str| row.events.iter().any(|event| event.what.starts_with(what));
+    add(shown.status, row.replied_at.filter(|_| !told(ANSWERED)), Some(ANSWERED.into()));
+    add(shown.status, row.opted_out_at.filter(|_| !told(OPTED_OUT)), Some(OPTED_OUT.into()));
+    history.extend(events(shown));
     // What happened at the same time stays in the order in which messages climb.
+    history.sort_by_key(|entry| entry.at);
+    history
+}
+
+/// How the event of an answer begins; what answered follows.
+const ANSWERED: &str = "Answered";
+/// The event of an opt-out.
+const OPTED_OUT: &str = "The recipient opted out because of it";
+
+/// What happened to a row without moving it.
+fn events(shown: &Shown) -> impl Iterator<Item = HistoryView> {
+    let row = &shown.row;
+    row.events.iter().map(|event| HistoryView {
+        status: shown.status,
+        at: event.at.max(row.created_at),
+        detail: Some(event.what.clone()),
+    })
+}
+
+/// What a member wrote was received, and perhaps answered.
+fn of_inbound(shown: &Shown, inbound: &Inbound) -> Vec<HistoryView> {
+    let row = &shown.row;
+    let detail = match (inbound.in_reply_to, inbound.attribution) {
+        (Some(id), Some(Attribution::Quoted)) => format!("Received; it quotes {id}"),
+        (Some(id), Some(Attribution::Latest) | None) => format!("Received; taken for an answer to {id}"),
+        (None, _) => "Received".to_owned(),
+    };
+    let received = HistoryView { status: shown.status, at: row.created_at, detail: Some(detail) };
+    let told = row.events.iter().any(|event| event.what.starts_with(ANSWERED));
+    let answered = row.replied_at.filter(|_| !told).map(|at| HistoryView {
+        status: shown.status,
+        at,
+        detail: Some(ANSWERED.into()),
+    });
+    let mut history: Vec<HistoryView> = [received].into_iter().chain(answered).chain(events(shown)).collect();
     history.sort_by_key(|entry| entry.at);
     history
 }
@@ -70,11 +109,11 @@ fn of_call(shown: &Shown) -> Option<String> {
 }
 
 /// The status with which a row ended, and why. A delivery that was reported later takes the reason away, not the time.
-fn of_end(row: &Row) -> (MessageStatus, String) {
-    let Some(reason) = row.ended_for() else {
+fn of_end(shown: &Shown) -> (MessageStatus, String) {
+    let Some(sentence) = shown.ended_for() else {
         return (MessageStatus::Failed, "Reported as failed; a later report corrected it".into());
     };
-    let sentence = reason.sentence(row.channel, row.detail.as_deref());
+    let row = &shown.row;
     match &row.provider_code {
         Some(code) => (row.status, format!("{sentence} (the provider's code: {code})")),
         None => (row.status, sentence),
@@ -94,7 +133,7 @@ mod tests {
 
     fn of(row: Row) -> Vec<(MessageStatus, i64)> {
         let status = row.status;
-        history(&Shown { row, status, called_at: None })
+        history(&Shown { status, ..Shown::of(row) })
             .iter()
             .map(|entry| (entry.status, entry.at.millis()))
             .collect()
@@ -140,7 +179,7 @@ mod tests {
             ended_at: Some(at(1_500)),
             ..base()
         };
-        let shown = Shown { status: skipped.status, row: skipped, called_at: None };
+        let shown = Shown::of(skipped);
         let expected = HistoryView {
             status: MessageStatus::Skipped,
             at: at(1_500),
@@ -191,7 +230,7 @@ mod tests {
     #[test]
     fn a_refusal_for_now_tells_when_it_is_tried_again() {
         let row = Row { attempts: 2, tried_at: Some(at(1_600)), next_attempt_at: Some(at(60_000)), ..base() };
-        let history = history(&Shown { row, status: MessageStatus::Sending, called_at: None });
+        let history = history(&Shown::of(row));
         let detail = history.last().unwrap().detail.as_deref().unwrap();
         assert!(
             detail.starts_with("Attempt 2. ") && detail.ends_with("1970-01-01T00:01:00.000Z"),
@@ -201,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_mark_places_a_call_whose_outcome_is_not_recorded() {
-        let shown = Shown { row: base(), status: MessageStatus::Sending, called_at: Some(at(1_900)) };
+        let shown = Shown { status: MessageStatus::Sending, called_at: Some(at(1_900)), ..Shown::of(base()) };
         let last = history(&shown).pop().unwrap();
         assert_eq!((last.status, Some(last.at)), (MessageStatus::Sending, Some(at(1_900))));
     }
@@ -228,10 +267,59 @@ mod tests {
             ended_at: Some(at(1_700)),
             ..base()
         };
-        let history = history(&Shown { status: row.status, row, called_at: None });
+        let history = history(&Shown::of(row));
         assert_eq!(
             history.last().unwrap().detail.as_deref(),
             Some("The phone cannot be reached (the provider's code: 30003)")
         );
+    }
+    #[test]
+    fn a_covered_message_tells_how_its_cover_fared() {
+        let covered = Row {
+            status: MessageStatus::Skipped,
+            reason: Some(Reason::Skipped(SkipCode::Covered)),
+            ended_at: Some(at(1_500)),
+            ..base()
+        };
+        let shown = Shown { cover: Some("Covered, and it was read".into()), ..Shown::of(covered) };
+        let expected = HistoryView {
+            status: MessageStatus::Skipped,
+            at: at(1_500),
+            detail: Some("Covered, and it was read".into()),
+        };
+        assert_eq!(history(&shown), [expected]);
+    }
+
+    #[test]
+    fn an_answer_and_an_opt_out_are_part_of_the_history() {
+        let row = Row {
+            status: MessageStatus::Delivered,
+            delivered_at: Some(at(2_000)),
+            replied_at: Some(at(3_000)),
+            opted_out_at: Some(at(4_000)),
+            ..base()
+        };
+        let details = |row| -> Vec<String> {
+            history(&Shown::of(row)).into_iter().filter_map(|entry| entry.detail).collect()
+        };
+        assert_eq!(details(row.clone()), ["Answered", OPTED_OUT]);
+        let told = Event { at: at(3_000), what: "Answered by msg_1".into() };
+        assert_eq!(details(Row { events: vec![told], opted_out_at: None, ..row }), ["Answered by msg_1"]);
+    }
+
+    #[test]
+    fn what_a_member_wrote_was_received_and_says_what_it_answers() {
+        let of = |inbound, replied_at| {
+            let origin = Origin::Inbound(Box::new(inbound));
+            let row = Row { status: MessageStatus::Delivered, origin, replied_at, ..base() };
+            let entries = history(&Shown::of(row)).into_iter();
+            entries.map(|entry| (entry.at.millis(), entry.detail.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Inbound::default(), None), [(1_500, "Received".to_owned())]);
+        let id = base().id;
+        let quotes =
+            Inbound { in_reply_to: Some(id), attribution: Some(Attribution::Quoted), ..Inbound::default() };
+        let expected = [(1_500, format!("Received; it quotes {id}")), (9_000, "Answered".to_owned())];
+        assert_eq!(of(quotes, Some(at(9_000))), expected);
     }
 }

@@ -1,21 +1,26 @@
-//! `read-log`: what callers read of sends. The session, actions, failed items and the communication log.
+//! `read-log`: what callers read of sends. The session, actions with their failed items and delivery rates, and the
+//! communication log.
 //!
 //! Lists are newest first by the time of creation, then by id. A list of rows goes through chunks (see `walk`), the organisation's log through its
 //! actions (see `window`). Nothing here sends, and what is written are counts alone.
 
 mod accept;
 mod actions;
+mod conversations;
+mod cover;
 mod csv_file;
 mod cursors;
 mod failed;
 mod filters;
 mod fresh;
 mod history;
+mod log;
 mod messages;
 mod page;
 #[cfg(test)]
 mod samples;
 mod shown;
+mod stats;
 mod walk;
 mod window;
 
@@ -33,7 +38,7 @@ use crate::query::Query;
 
 pub(crate) use actions::find;
 pub(crate) use messages::message;
-pub(crate) use shown::fresh_view;
+pub(crate) use shown::{Shown, fresh_view, show};
 
 /// What `read-log` needs.
 pub struct ReadLog {
@@ -54,8 +59,12 @@ async fn answer(deps: &ReadLog, request: &Request) -> Result<Reply, Refused> {
         "GET /bulk-actions" => actions::list(deps, reader(request)?, request).await,
         "GET /bulk-actions/{id}" => actions::one(deps, reader(request)?, request).await,
         "GET /bulk-actions/{id}/failed-items" => failed::list(deps, reader(request)?, request).await,
+        "GET /bulk-actions/{id}/stats" => stats::of_action(deps, reader(request)?, request).await,
         "GET /messages" => messages::list(deps, reader(request)?, request).await,
         "GET /messages/{id}" => messages::one(deps, reader(request)?, request).await,
+        "GET /conversations" => conversations::list(deps, reader(request)?, request).await,
+        "GET /conversations/{id}" => conversations::one(deps, reader(request)?, request).await,
+        "GET /conversations/{id}/messages" => conversations::messages(deps, reader(request)?, request).await,
         _ => Err(Problem::not_found("route").into()),
     }
 }

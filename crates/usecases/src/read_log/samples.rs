@@ -39,20 +39,22 @@ pub(super) fn row() -> Row {
     }
 }
 
-fn messages(body: Body) -> Messages {
-    Messages::of(&FrozenContent {
-        messages: vec![Content { template_id: None, renderer: RENDERER_VERSION, body }],
+/// What an action says on some channels.
+pub(super) fn content(bodies: Vec<Body>) -> FrozenContent {
+    let message = |body| Content { template_id: None, renderer: RENDERER_VERSION, body };
+    FrozenContent {
+        messages: bodies.into_iter().map(message).collect(),
         receipt_window_s: BTreeMap::new(),
         as_given: serde_json::json!([]),
-    })
+    }
 }
 
-/// Content of one SMS.
+/// One SMS.
 pub(super) fn sms(text: &str) -> Messages {
-    messages(Body::Sms { text: text.into() })
+    Messages::of(&content(vec![Body::Sms { text: text.into() }]))
 }
 
-/// Content of one mail.
+/// One mail.
 pub(super) fn email(text: &str) -> Messages {
-    messages(Body::Email { subject: "Hello".into(), text: text.into(), html: None })
+    Messages::of(&content(vec![Body::Email { subject: "Hello".into(), text: text.into(), html: None }]))
 }

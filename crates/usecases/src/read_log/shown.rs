@@ -14,6 +14,8 @@ use store::{Result, Store};
 use ulid::Ulid;
 use wire::api::message::MessageView;
 
+use super::cover::covers;
+
 /// Parcels that are read at once.
 const CONCURRENT: usize = 8;
 /// What stands in the log for a recipient's own unsubscribe link: whoever has the link can opt them out.
@@ -21,11 +23,13 @@ const HIDDEN_LINK: &str = "[unsubscribe link]";
 
 /// A row with the status that it is shown with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) row: Row,
-    pub(super) status: MessageStatus,
+pub(crate) struct Shown {
+    pub(crate) row: Row,
+    pub(crate) status: MessageStatus,
     /// When its group's calls began, as long as nothing else is known of its own.
-    pub(super) called_at: Option<Timestamp>,
+    pub(crate) called_at: Option<Timestamp>,
+    /// How the message fared that covers it.
+    pub(crate) cover: Option<String>,
 }
 
 /// What a parcel says of a row that was read as `queued`.
@@ -38,29 +42,31 @@ enum Call {
 }
 
 /// The rows as they are shown, in their order.
-pub(super) async fn show(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
+pub(crate) async fn show(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
+    let covers = covers(store, org, rows.iter()).await?;
+    let mut shown = show_alone(store, org, rows).await?;
+    for one in shown.iter_mut().filter(|one| one.row.ended_for().is_some()) {
+        one.cover = one.row.covered_by.and_then(|id| covers.get(&id).cloned());
+    }
+    Ok(shown)
+}
+
+/// The same without how their covers fared.
+pub(crate) async fn show_alone(store: &Store, org: &OrgId, rows: Vec<Row>) -> Result<Vec<Shown>> {
     let parcels = parcels_of(store, org, &rows).await?;
     let mut all = Vec::with_capacity(rows.len());
     for mut row in rows {
-        let mut called_at = None;
         if waits(&row) {
             match call(&row, parcels.get(&parcel_key(&row))) {
                 Call::NotYet => {}
                 Call::MayHaveBegun(at) => {
-                    all.push(Shown { row, status: MessageStatus::Sending, called_at: at });
+                    all.push(Shown { status: MessageStatus::Sending, called_at: at, ..Shown::of(row) });
                     continue;
                 }
                 Call::Over => row = store.row(org, row.id).await?.unwrap_or(row),
             }
         }
-        let status = match row.status {
-            MessageStatus::Queued if row.tried_at.is_some() => MessageStatus::Sending,
-            other => other,
-        };
-        if status == MessageStatus::Sending {
-            called_at = row.tried_at;
-        }
-        all.push(Shown { row, status, called_at });
+        all.push(Shown::of(row));
     }
     Ok(all)
 }
@@ -104,7 +110,7 @@ fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
 
 /// A message that has just been accepted.
 pub(crate) fn fresh_view(row: Row, content: &FrozenContent) -> MessageView {
-    Shown { status: row.status, row, called_at: None }.view(Some(&Messages::of(content)))
+    Shown::of(row).view(Some(&Messages::of(content)))
 }
 
 /// What an action says, ready to be written for each of its recipients.
@@ -120,9 +126,27 @@ impl Messages {
 }
 
 impl Shown {
+    /// A row by itself. One that was refused for now stays `sending`.
+    pub(super) fn of(row: Row) -> Self {
+        let status = match row.status {
+            MessageStatus::Queued if row.tried_at.is_some() => MessageStatus::Sending,
+            other => other,
+        };
+        let called_at = row.tried_at.filter(|_| status == MessageStatus::Sending);
+        Self { row, status, called_at, cover: None }
+    }
+
+    /// Why it failed or was skipped, as a sentence.
+    pub(super) fn ended_for(&self) -> Option<String> {
+        let reason = self.row.ended_for()?;
+        let by_itself = || reason.sentence(self.row.channel, self.row.detail.as_deref());
+        Some(self.cover.clone().unwrap_or_else(by_itself))
+    }
+
     /// The message as the API shows it. `said` is what its action says.
     pub(super) fn view(self, said: Option<&Messages>) -> MessageView {
         let text = said.and_then(|said| text(said, &self.row));
+        let failure_message = self.ended_for();
         let Self { row, status, .. } = self;
         let ended_for = row.ended_for();
         let (direction, source, bulk_action_id, inbound) = match row.origin {
@@ -142,21 +166,21 @@ impl Shown {
             channel: row.channel,
             status,
             failure_code: ended_for.map(domain::Reason::as_str),
-            failure_message: ended_for.map(|reason| reason.sentence(row.channel, row.detail.as_deref())),
+            failure_message,
             provider: row.channel.provider(),
             segments: row.segments,
             attempts: row.attempts,
             covered_by: row.covered_by,
             in_reply_to: inbound.in_reply_to,
             attribution: inbound.attribution,
-            media: inbound.media,
+            media: if row.erased { Vec::new() } else { inbound.media },
             created_at: row.created_at,
             sent_at: row.sent_at,
             delivered_at: row.delivered_at,
             read_at: row.read_at,
             text,
             member_id: row.member_id,
-            address: row.address.map(|address| address.as_str().to_owned()),
+            address: row.address.filter(|_| !row.erased).map(|address| address.as_str().to_owned()),
             provider_message_id: row.provider_message_id,
             provider_code: row
                 .provider_code
@@ -246,7 +270,7 @@ mod tests {
 
     #[test]
     fn only_what_failed_or_was_skipped_shows_a_reason() {
-        let shown = |status| Shown { row: Row { status, ..row() }, status, called_at: None }.view(None);
+        let shown = |status| Shown::of(Row { status, ..row() }).view(None);
         for status in MessageStatus::ALL {
             let ended = matches!(status, MessageStatus::Failed | MessageStatus::Skipped);
             assert_eq!(shown(*status).failure_code.is_some(), ended, "{status}");
@@ -257,7 +281,7 @@ mod tests {
             detail: Some("member.last_names".into()),
             ..row()
         };
-        let view = Shown { row: failed, status: MessageStatus::Failed, called_at: None }.view(None);
+        let view = Shown::of(failed).view(None);
         assert_eq!(view.failure_code, Some("missing_variable"));
         assert!(view.failure_message.unwrap().contains("member.last_names"));
     }

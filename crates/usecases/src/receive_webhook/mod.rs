@@ -1,6 +1,7 @@
 //! `receive-webhook`: what providers call. A call is verified on its raw bytes before anything in it is believed, split where it is large,
-//! queued and answered. An opt-out is recorded before the answer, so that it never waits in a queue.
+//! queued and answered. What members write, and above all an opt-out, is recorded before the answer, so that it never waits in a queue.
 
+mod inbound;
 mod known;
 mod ses;
 mod twilio;
@@ -17,8 +18,9 @@ use wire::api::http::{Reply, Request};
 use wire::api::problem::Problem;
 use wire::queue::{ApplyReceiptJob, MAX_RECEIPTS};
 
+use crate::jobs::DispatchQueues;
 use crate::secrets::SecretSource;
-use crate::{Error, Refused};
+use crate::{Error, Notes, Refused};
 
 pub use known::Known;
 
@@ -28,6 +30,10 @@ pub struct ReceiveWebhook {
     pub store: Store,
     /// Where receipts go.
     pub queue: Queue<ApplyReceiptJob>,
+    /// Where answers to keywords go.
+    pub dispatch: DispatchQueues,
+    /// Promises of changes.
+    pub notes: Notes,
     /// The secrets that providers sign with.
     pub secrets: Arc<dyn SecretSource>,
     /// The present.

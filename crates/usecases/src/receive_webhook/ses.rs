@@ -9,6 +9,7 @@ use domain::opt_out::{Change, Source};
 use wire::api::http::{Reply, Request};
 
 use super::{ReceiveWebhook, enqueue, forged};
+use crate::opt_out::Blamed;
 use crate::{Error, Refused, opt_out};
 
 pub(super) async fn notification(deps: &ReceiveWebhook, request: &Request) -> Result<Reply, Refused> {
@@ -42,12 +43,17 @@ async fn event(deps: &ReceiveWebhook, message: &str) -> Result<(), Error> {
             return Ok(());
         }
     };
+    let (store, clock, org) = (&deps.store, deps.clock.as_ref(), &event.org_id);
+    let message = event.receipts.first().map(|receipt| receipt.message_id);
     for suppress in &event.suppress {
         let Ok(address) = parse_email(&suppress.address) else { continue };
+        let address = Address::from(address);
         let source = if suppress.complaint { Source::Complaint } else { Source::Bounce };
         let change = Change::Out { source, at: now };
-        let (store, clock) = (&deps.store, deps.clock.as_ref());
-        opt_out::record(store, clock, &event.org_id, Channel::Email, &Address::from(address), change).await?;
+        let hash = store.address_hash(org, &address);
+        let about = Blamed { org, channel: Channel::Email, address: &hash, message };
+        opt_out::blame(store, clock, &deps.notes, about, change).await;
+        opt_out::record(store, clock, org, Channel::Email, &address, change).await?;
     }
     enqueue(deps, &event.org_id, Channel::Email, event.receipts).await
 }

@@ -2,16 +2,17 @@
 
 use channels::Secret;
 use channels::twilio::signature::{Call, SETTINGS_HEADER, SIGNATURE_HEADER, verify};
-use channels::twilio::webhook::{OptOutType, parse_inbound, parse_status};
+use channels::twilio::webhook::{Inbound, Media, OptOutType, parse_inbound, parse_status};
 use domain::member::Address;
 use domain::opt_out::Keyword;
 use domain::phone::E164;
-use domain::{Channel, OrgId};
-use serde_json::Value;
+use domain::settings::ChannelSettings;
+use domain::{Channel, OrgId, Timestamp};
+use serde_json::{Value, json};
 use wire::api::http::{Reply, Request};
 
+use super::inbound::{self, Message};
 use super::{Known, ReceiveWebhook, enqueue, forged, organisation};
-use crate::opt_out;
 use crate::secrets::field;
 use crate::{Error, Refused};
 
@@ -19,7 +20,7 @@ use crate::{Error, Refused};
 const NO_REPLY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 
 pub(super) async fn status(deps: &ReceiveWebhook, request: &Request) -> Result<Reply, Refused> {
-    let (org, secret) = verified(deps, request, "status").await?;
+    let (org, _, secret) = verified(deps, request, "status").await?;
     let report = match parse_status(&request.raw_query, &request.body, deps.clock.now()) {
         Ok(report) => report,
         Err(error) => {
@@ -36,7 +37,7 @@ pub(super) async fn status(deps: &ReceiveWebhook, request: &Request) -> Result<R
 }
 
 pub(super) async fn inbound(deps: &ReceiveWebhook, request: &Request) -> Result<Reply, Refused> {
-    let (org, secret) = verified(deps, request, "inbound").await?;
+    let (org, settings, secret) = verified(deps, request, "inbound").await?;
     let answer = Reply::text(200, "text/xml", NO_REPLY);
     let message = match parse_inbound(&request.body) {
         Ok(message) => message,
@@ -48,31 +49,44 @@ pub(super) async fn inbound(deps: &ReceiveWebhook, request: &Request) -> Result<
     check_account(&secret, &message.account_sid)?;
     // A short code writes nothing that concerns a member.
     let Ok(from) = message.from.parse::<E164>() else { return Ok(answer) };
+    let message = written(message, from.into(), deps.clock.now());
+    inbound::receive(deps, &org, &settings, &message).await?;
+    Ok(answer)
+}
+
+/// The message in our own words. Twilio does not say when it was written.
+fn written(message: Inbound, from: Address, now: Timestamp) -> Message {
     let keyword = match message.opt_out_type {
         Some(OptOutType::Stop) => Some(Keyword::Stop),
         Some(OptOutType::Start) => Some(Keyword::Start),
         Some(OptOutType::Help) => Some(Keyword::Help),
         None => Keyword::of(&message.text),
     };
-    if let Some(keyword) = keyword {
-        opt_out::record_keyword(
-            &deps.store,
-            deps.clock.as_ref(),
-            &org,
-            Channel::Sms,
-            &Address::from(from),
-            &message.provider_message_id,
-            keyword,
-        )
-        .await?;
+    let kind = message.media.first().and_then(|media| media.content_type.split('/').next());
+    let kind = kind.filter(|kind| !kind.is_empty()).unwrap_or("text").to_owned();
+    let media = |media: &Media| json!({ "url": media.url, "content_type": media.content_type });
+    Message {
+        channel: Channel::Sms,
+        from,
+        provider_message_id: message.provider_message_id,
+        media: message.media.iter().map(media).collect(),
+        text: message.text,
+        kind,
+        quotes: message.reply_to,
+        written_at: now,
+        keyword,
+        provider_answered: message.opt_out_type.is_some(),
     }
-    Ok(answer)
 }
 
 /// The URL as Twilio called it is rebuilt from our public host, the route and the raw query.
-async fn verified(deps: &ReceiveWebhook, request: &Request, last: &str) -> Result<(OrgId, Value), Refused> {
+async fn verified(
+    deps: &ReceiveWebhook,
+    request: &Request,
+    last: &str,
+) -> Result<(OrgId, ChannelSettings, Value), Refused> {
     let org = organisation(request)?;
-    let (_, secret) = Known::sender(deps, &org, Channel::Sms).await?;
+    let (settings, secret) = Known::sender(deps, &org, Channel::Sms).await?;
     let mut url = format!("{}/webhooks/twilio/{org}/{last}", deps.public_base_url);
     if !request.raw_query.is_empty() {
         url = format!("{url}?{}", request.raw_query);
@@ -84,7 +98,7 @@ async fn verified(deps: &ReceiveWebhook, request: &Request, last: &str) -> Resul
         signature: request.header(SIGNATURE_HEADER),
         settings: request.header(SETTINGS_HEADER),
     };
-    if verify(&[&token], &call) { Ok((org, secret)) } else { Err(forged()) }
+    if verify(&[&token], &call) { Ok((org, settings, secret)) } else { Err(forged()) }
 }
 
 /// A token may be shared by accounts; what concerns another account is not ours.

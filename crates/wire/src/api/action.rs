@@ -14,7 +14,7 @@ pub struct ActionView {
     pub kind: &'static str,
     /// Where it is.
     pub status: BulkActionStatus,
-    /// What made it: `api`, or `retry`.
+    /// What asked for it.
     pub source: &'static str,
     /// Who asked for it.
     pub created_by: String,

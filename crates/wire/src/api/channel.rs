@@ -141,6 +141,16 @@ impl ChannelChange {
         })
     }
 
+    /// What a body that does not fit by itself lacks besides, if there is no such channel yet.
+    pub fn lacks(body: &Value, channel: Channel) -> Vec<FieldError> {
+        let lacks = |name: &str| body.is_object() && body.get(name).is_none_or(Value::is_null);
+        let secret = ChannelSettings::needs_secret(channel) && lacks("secret_ref");
+        [lacks("sender").then(|| needed("sender")), secret.then(|| needed("secret_ref"))]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
     /// The settings after the change. A new channel needs what has no default.
     ///
     /// # Errors
@@ -187,12 +197,15 @@ impl ChannelChange {
             None => matches!(self.secret_ref, Said::Value(_)),
         };
         let secret = !has_secret && ChannelSettings::needs_secret(self.channel);
-        let needed = |field: &str| FieldError::new(field, "required", "is required for a new channel");
         [sender.then(|| needed("sender")), secret.then(|| needed("secret_ref"))]
             .into_iter()
             .flatten()
             .collect()
     }
+}
+
+fn needed(field: &str) -> FieldError {
+    FieldError::new(field, "required", "is required for a new channel")
 }
 
 fn replace<T>(place: &mut T, said: Option<T>) {

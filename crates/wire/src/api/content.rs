@@ -63,7 +63,17 @@ pub(super) fn says(f: &Fields<'_>, channel: Option<Channel>, free: WhatsAppText)
     if f.has("template_id") {
         return from_template(f, channel);
     }
-    let body = match channel? {
+    let Some(channel) = channel else {
+        // What else it may have depends on the channel; that it says something does not.
+        for name in ["subject", "html"] {
+            f.ignore(name);
+        }
+        if f.optional("body").value().is_none() {
+            f.fail("body", "required", "give a body or a template_id");
+        }
+        return None;
+    };
+    let body = match channel {
         Channel::Sms => {
             let text = not_blank(f, "body", f.required("body").text(Text::block(MAX_SMS)));
             ContentBody::Sms { text: text? }

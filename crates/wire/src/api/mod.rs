@@ -14,4 +14,5 @@ pub mod organisation;
 pub mod preview;
 pub mod problem;
 pub mod single;
+pub mod stats;
 pub mod template;

@@ -37,7 +37,7 @@ pub struct Problem {
     /// The fields that do not fit, all at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Further members, e.g. the current `status` with a conflict.
+    /// Further members, e.g. `current_status` with a conflict.
     #[serde(flatten)]
     pub more: Map<String, Value>,
     /// Seconds for a `Retry-After` header.

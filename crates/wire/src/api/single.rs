@@ -59,6 +59,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_request_lacks_everything_at_once() {
+        let lacking = |body| fields(SingleSend::read(&body).unwrap_err());
+        assert_eq!(lacking(json!({})), ["member_id", "channel", "body"]);
+        let unknown = json!({ "member_id": "m1", "channel": "fax", "body": "Hi", "subject": "S" });
+        assert_eq!(lacking(unknown), ["channel"], "what the channel decides is not called unknown");
+    }
+
+    #[test]
     fn free_text_on_whatsapp_is_for_replies() {
         let text = json!({ "body": "See you" });
         let says = read_reply(&text, Channel::WhatsApp).unwrap();

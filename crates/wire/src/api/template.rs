@@ -3,6 +3,7 @@
 use domain::content::{Component, ParameterSlot};
 use domain::settings::{
     TemplateContent, TemplateParameter, TemplateProblem, TemplateSettings, TemplateStatus,
+    placeholder_problems, text_problem,
 };
 use domain::{Channel, TemplateId};
 use serde::Serialize;
@@ -71,24 +72,22 @@ pub fn read_template(body: &Value, id: &TemplateId) -> Result<TemplateSettings, 
         let channels = Channel::ALL.map(|channel| (channel.as_str(), channel));
         let channel = f.required("channel").choice(&channels);
         let status = f.optional("status").choice(&TemplateStatus::NAMES).unwrap_or(TemplateStatus::Approved);
-        let Some(channel) = channel else {
-            // What the other fields may be depends on it.
-            for name in ["name", "language", "subject", "body", "html", "parameters"] {
-                f.ignore(name);
-            }
-            return None;
-        };
         let name = read_name(&f.required("name"), channel);
         let content = match channel {
-            Channel::Sms => read_sms(f),
-            Channel::WhatsApp => read_whatsapp(f),
-            Channel::Email => read_email(f),
+            Some(Channel::Sms) => read_sms(f),
+            Some(Channel::WhatsApp) => read_whatsapp(f),
+            Some(Channel::Email) => read_email(f),
+            None => read_of_no_channel(f),
         };
-        for (field, problem) in content.iter().flat_map(TemplateContent::problems) {
-            f.fail(&field, code(&problem), problem.to_string());
-        }
         Some(TemplateSettings { id: id.clone(), name: name?, status, content: content? })
     })
+}
+
+/// Reports what would keep a text from being written.
+fn check(f: &Fields<'_>, field: &str, text: Option<&String>, may_unsubscribe: bool) {
+    if let Some(problem) = text.and_then(|text| text_problem(text, may_unsubscribe)) {
+        f.fail(field, code(&problem), problem.to_string());
+    }
 }
 
 fn code(problem: &TemplateProblem) -> &'static str {
@@ -99,10 +98,10 @@ fn code(problem: &TemplateProblem) -> &'static str {
     }
 }
 
-fn read_name(field: &Field<'_>, channel: Channel) -> Option<String> {
+fn read_name(field: &Field<'_>, channel: Option<Channel>) -> Option<String> {
     let name = field.text(Text::line(MAX_NAME))?;
     let of_meta = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if channel == Channel::WhatsApp && !name.bytes().all(of_meta) {
+    if channel == Some(Channel::WhatsApp) && !name.bytes().all(of_meta) {
         field.fail("name", "must be Meta's name of the template: lower-case letters, digits and _");
         return None;
     }
@@ -115,7 +114,9 @@ fn read_sms(f: &Fields<'_>) -> Option<TemplateContent> {
     }
     refuse_parameters(f);
     let language = read_language(&f.optional("language"));
-    Some(TemplateContent::Sms { text: f.required("body").text(Text::block(MAX_SMS))?, language })
+    let text = f.required("body").text(Text::block(MAX_SMS));
+    check(f, "body", text.as_ref(), false);
+    Some(TemplateContent::Sms { text: text?, language })
 }
 
 fn read_email(f: &Fields<'_>) -> Option<TemplateContent> {
@@ -125,6 +126,9 @@ fn read_email(f: &Fields<'_>) -> Option<TemplateContent> {
     let text = f.required("body").text(part);
     let html = f.optional("html").text(part);
     let language = read_language(&f.optional("language"));
+    check(f, "subject", subject.as_ref(), false);
+    check(f, "body", text.as_ref(), true);
+    check(f, "html", html.as_ref(), true);
     Some(TemplateContent::Email { subject: subject?, text: text?, html, language })
 }
 
@@ -134,21 +138,37 @@ fn read_whatsapp(f: &Fields<'_>) -> Option<TemplateContent> {
     }
     let language = read_language(&f.required("language"));
     let text = f.required("body").text(Text::block(MAX_WHATSAPP));
-    let given = f.optional("parameters");
-    let parameters = given.array(0..=MAX_PARAMETERS, |one| one.object(read_parameter));
-    if given.value().is_some() && parameters.is_none() {
-        return None;
+    let parameters = read_parameters(&f.optional("parameters"));
+    for (field, problem) in placeholder_problems(text.as_deref(), &parameters) {
+        f.fail(&field, code(&problem), problem.to_string());
     }
-    let defaults =
-        parameters.iter().flatten().filter_map(|one| one.default.as_ref()).map(String::len).sum::<usize>();
+    let parameters = parameters.into_iter().collect::<Option<_>>();
+    Some(TemplateContent::WhatsApp { text: text?, language: language?, parameters: parameters? })
+}
+
+/// The parameters; `None` in place of what is none.
+fn read_parameters(given: &Field<'_>) -> Vec<Option<TemplateParameter>> {
+    if given.value().is_none() {
+        return Vec::new();
+    }
+    let parameters = given.array(0..=MAX_PARAMETERS, |one| Some(one.object(read_parameter)));
+    let read = parameters.iter().flatten().flatten();
+    let defaults = read.filter_map(|one| one.default.as_ref()).map(String::len).sum::<usize>();
     if defaults > MAX_DEFAULTS {
         given.fail("too_long", format!("may have defaults of {MAX_DEFAULTS} bytes in all"));
     }
-    Some(TemplateContent::WhatsApp {
-        text: text?,
-        language: language?,
-        parameters: parameters.unwrap_or_default(),
-    })
+    parameters.unwrap_or_else(|| vec![None])
+}
+
+/// What can be said of the fields where the channel, on which the rest depends, is not known.
+fn read_of_no_channel(f: &Fields<'_>) -> Option<TemplateContent> {
+    let part = Text::block(MAX_EMAIL_BYTES).max_bytes(MAX_EMAIL_BYTES);
+    read_language(&f.optional("language"));
+    f.optional("subject").text(Text::line(MAX_SUBJECT));
+    f.required("body").text(part);
+    f.optional("html").text(part);
+    read_parameters(&f.optional("parameters"));
+    None
 }
 
 fn refuse(field: &Field<'_>, why: &str) {
@@ -207,6 +227,7 @@ fn read_parameter(f: &Fields<'_>) -> Option<TemplateParameter> {
         _ => {}
     }
     let default = f.optional("default").text(Text::line(MAX_PARAMETER).or_empty());
+    check(f, "default", default.as_ref(), false);
     let slot = position.map(ParameterSlot::Position).or(name.map(ParameterSlot::Name));
     Some(TemplateParameter { slot: slot?, component: component?, index, default })
 }
@@ -264,9 +285,10 @@ mod tests {
     #[test]
     fn a_subject_with_a_line_break_and_a_body_with_a_bad_variable_are_refused_at_once() {
         let body = json!({"channel": "email", "name": "", "subject": "a\r\nBcc: x", "body": "{{nobody}}"});
-        assert_eq!(found(&body), pairs(&[("name", "too_short"), ("subject", "character")]));
-        let body = json!({"channel": "email", "name": "", "subject": "a", "body": "{{nobody}}"});
-        assert_eq!(found(&body), pairs(&[("name", "too_short"), ("body", "variable")]));
+        assert_eq!(
+            found(&body),
+            pairs(&[("name", "too_short"), ("subject", "character"), ("body", "variable")])
+        );
     }
 
     #[test]
@@ -290,7 +312,33 @@ mod tests {
     }
 
     #[test]
-    fn without_a_channel_only_that_is_reported() {
-        assert_eq!(found(&json!({"body": "x"})), pairs(&[("channel", "required")]));
+    fn a_parameter_that_does_not_read_hides_nothing_of_the_others() {
+        let body = json!({"channel": "whatsapp", "name": "n", "language": "en", "body": "{{1}} {{2}}", "parameters": [
+            {"component": "body", "position": 1, "default": "{{nobody}}"}, "two",
+            {"component": "body", "position": 1}, {"component": "body", "position": 9}
+        ]});
+        let expected = [
+            ("parameters[0].default", "variable"),
+            ("parameters[1]", "type"),
+            ("parameters[2]", "duplicate"),
+            ("parameters[3]", "placeholder"),
+        ];
+        assert_eq!(found(&body), pairs(&expected), "whether the second is {{{{2}}}} nobody can tell");
+    }
+
+    #[test]
+    fn without_a_channel_everything_else_is_read_all_the_same() {
+        let required = [("channel", "required"), ("name", "required"), ("body", "required")];
+        assert_eq!(found(&json!({})), pairs(&required));
+        let body = json!({"channel": "fax", "name": "", "body": "x", "language": "?", "parameters": [{}], "colour": 1});
+        let expected = [
+            ("channel", "choice"),
+            ("name", "too_short"),
+            ("language", "language"),
+            ("parameters[0].component", "required"),
+            ("parameters[0]", "slot"),
+            ("colour", "unknown"),
+        ];
+        assert_eq!(found(&body), pairs(&expected));
     }
 }

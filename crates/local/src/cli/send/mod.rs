@@ -1,33 +1,38 @@
 //! `send`: a bulk send through the HTTP API of the running stack, watched to its end.
 
-mod summary;
-mod watch;
+mod preview;
+mod request;
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
-use serde_json::{Map, Value as Json, json};
+use anyhow::Result;
+use clap::{ArgAction, Args, ValueEnum};
+use serde_json::Value as Json;
 
-use super::{DEFAULT_PORT, Data};
-use crate::{
-    api::Api,
-    data::DataFolder,
-    jwt::{Grant, Keys},
+use super::{
+    args::{Channel, parse_id, parse_parameter, parse_time},
+    connection::Connection,
+    id_of,
+    output::{self, Screen, facts, field, time, until},
+    progress,
 };
+use crate::clock;
 
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("text").required(true).args(["body", "template"])))]
-#[command(group(clap::ArgGroup::new("recipients").required(true).args(["all", "to"])))]
+#[command(group(clap::ArgGroup::new("text").required(true).multiple(true).args(["body", "template"])))]
+#[command(group(clap::ArgGroup::new("recipients").required(true).multiple(true).args(["all", "to", "unit", "q"])))]
 pub(super) struct Send {
-    /// How to send.
+    /// How to send; several are separated by commas, or named one by one.
+    #[arg(long = "channel", value_enum, value_delimiter = ',', required = true, action = ArgAction::Append)]
+    channels: Vec<Channel>,
+    /// With several channels: on all of them, or on the first of them that reaches the member.
     #[arg(long, value_enum)]
-    channel: Channel,
+    routing: Option<Routing>,
     /// The text; it may hold variables such as `{{member.first_names}}`.
     #[arg(long)]
     body: Option<String>,
-    /// A template's id instead of a text.
-    #[arg(long, value_name = "ID")]
+    /// A template's id instead of a text; beside a text, it is what goes out on WhatsApp.
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
     template: Option<String>,
     /// A value for a parameter of the template; once for each.
     #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = parse_parameter, requires = "template")]
@@ -36,138 +41,88 @@ pub(super) struct Send {
     #[arg(long)]
     subject: Option<String>,
     /// To every member.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["to", "unit", "q"])]
     all: bool,
     /// To these members, by id.
-    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',', value_parser = parse_id, conflicts_with_all = ["unit", "q"])]
     to: Vec<String>,
-    /// The port of the running stack.
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    port: u16,
-    /// The organisation that sends.
-    #[arg(long, default_value = "demo")]
-    org: String,
-    #[command(flatten)]
-    data: Data,
+    /// To the members of this unit.
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
+    unit: Option<String>,
+    /// To the members in whose names, email or phones this text stands.
+    #[arg(long, value_name = "TEXT")]
+    q: Option<String>,
+    /// When it leaves, as in 2026-12-01T09:00:00Z, or +30m from now; by default at once.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<String>,
+    /// What has not left by then is not sent any more.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    expires: Option<String>,
+    /// One message for all members with the same phone or email.
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, default_missing_value = "address")]
+    dedupe: Option<Dedupe>,
+    /// Show whom it would reach and how it would read; nothing is sent.
+    #[arg(long)]
+    preview: bool,
     /// Exit with 1 unless everything was delivered, whatever the reason.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    pub(super) connection: Connection,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Channel {
-    Whatsapp,
-    Sms,
-    Email,
+#[value(rename_all = "snake_case")]
+enum Routing {
+    All,
+    FirstReachable,
 }
 
-impl Channel {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Whatsapp => "whatsapp",
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
-    }
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Dedupe {
+    None,
+    Address,
 }
-
-const PERMISSIONS: &[&str] =
-    &["members.edit", "members.view", "messaging.send", "messaging.view", "messaging.manage"];
 
 pub(super) async fn run(send: &Send) -> Result<ExitCode> {
-    let keys = Keys::load(&DataFolder::open(&send.data.data)?)?;
-    let token = keys.sign(&Grant {
-        org_id: send.org.clone(),
-        sub: "command-line".into(),
-        permissions: PERMISSIONS.iter().map(|name| (*name).to_owned()).collect(),
-        ttl: Duration::from_hours(24),
-    })?;
-    let api = Api::new(format!("http://127.0.0.1:{}", send.port), token)?;
-    let created = api.post("/bulk-actions", &request(send)).await?;
-    let Some(id) = created["id"].as_str() else { bail!("the answer to POST /bulk-actions has no id") };
-    eprintln!("bulk action {id}");
-    let action = watch::until_settled(&api, id).await?;
-    let counts = summary::failure_counts(&api, id).await?;
-    print!("{}", summary::text(&action, &counts));
-    Ok(if summary::is_good(&action, &counts, send.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn request(send: &Send) -> Json {
-    let mut message = json!({"channel": send.channel.as_str()});
-    let mut set = |name: &str, value: Option<Json>| {
-        if let Some(value) = value {
-            message[name] = value;
+    let request = request::body(send)?;
+    let api = send.connection.api()?;
+    if send.preview {
+        let preview = api.post("/bulk-actions/preview", &request).await?;
+        if send.connection.json {
+            output::print_json(&preview)?;
+        } else {
+            output::print(&preview::text(&preview, Screen::stdout()))?;
         }
-    };
-    set("body", send.body.clone().map(Json::from));
-    set("template_id", send.template.clone().map(Json::from));
-    set("subject", send.subject.clone().map(Json::from));
-    let parameters: Map<String, Json> =
-        send.parameters.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str()))).collect();
-    set("parameters", (!parameters.is_empty()).then_some(Json::Object(parameters)));
-    let mut body = json!({"type": "send_message", "messages": [message]});
-    if send.all {
-        body["selection"] = json!({"all_matching": {}});
+        return Ok(ExitCode::SUCCESS);
+    }
+    let created = api.post_once("/bulk-actions", &request, &clock::request_id()).await?;
+    let id = id_of(&created, "POST /bulk-actions")?;
+    if send.at.is_none() {
+        eprintln!("bulk action {id}");
+        return progress::follow(&api, &send.connection, id, send.strict).await;
+    }
+    if send.connection.json {
+        output::print_json(&created)?;
     } else {
-        body["target_ids"] = json!(send.to);
+        output::print(&scheduled(&send.connection, &created, id))?;
     }
-    body
+    Ok(ExitCode::SUCCESS)
 }
 
-fn parse_parameter(text: &str) -> Result<(String, String)> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => bail!("a parameter is KEY=VALUE"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        send: Send,
-    }
-
-    fn body(line: &[&str]) -> Json {
-        request(&Line::try_parse_from(std::iter::once(&"send").chain(line)).unwrap().send)
-    }
-
-    #[test]
-    fn everybody_gets_a_text() {
-        assert_eq!(
-            body(&["--channel", "sms", "--body", "Hi", "--all"]),
-            json!({
-                "type": "send_message", "messages": [{"channel": "sms", "body": "Hi"}],
-                "selection": {"all_matching": {}},
-            })
-        );
-    }
-
-    #[test]
-    fn some_get_a_template_with_its_parameters() {
-        let line = [
-            "--channel",
-            "whatsapp",
-            "--template",
-            "t",
-            "--parameter",
-            "1=a=b",
-            "--parameter",
-            "2=",
-            "--to",
-            "m1,m2",
-        ];
-        assert_eq!(
-            body(&line),
-            json!({
-                "type": "send_message", "target_ids": ["m1", "m2"],
-                "messages": [{"channel": "whatsapp", "template_id": "t", "parameters": {"1": "a=b", "2": ""}}],
-            })
-        );
-    }
+/// What there is to know of a send that waits for its time.
+fn scheduled(connection: &Connection, action: &Json, id: &str) -> String {
+    let utc = |name: &str| match time(action, name) {
+        at if at.is_empty() => at,
+        at => format!("{at} UTC"),
+    };
+    let ahead = until(action, "schedule_at", clock::now()).map(|ahead| format!(", {ahead}"));
+    let rest = [
+        ("leaves", utc("schedule_at") + &ahead.unwrap_or_default()),
+        ("expires", utc("expires_at")),
+        ("messages", field(action, "total")),
+        ("follow it", connection.command(&format!("status {id} --watch"))),
+        ("cancel it", connection.command(&format!("cancel {id}"))),
+    ];
+    format!("bulk action {id}\n{}", facts(&rest))
 }

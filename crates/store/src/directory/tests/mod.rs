@@ -1,6 +1,7 @@
 //! The directory on the embedded engine.
 
 mod channels;
+mod conversations;
 mod faults;
 mod members;
 mod opt_outs;

@@ -1,5 +1,5 @@
-use domain::Channel;
 use domain::opt_out::{Change, Keyword, Source};
+use domain::{Channel, Clock as _};
 use serde_json::{Value, json};
 
 use crate::opt_out::{record, record_keyword};
@@ -24,8 +24,10 @@ async fn household() -> World {
 async fn say(world: &World, keyword: Keyword, secs: i64) -> Option<Keyword> {
     world.at(secs);
     let (store, clock) = (&world.store, world.clock.as_ref());
-    let message = format!("SM{secs}");
-    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), &message, keyword).await.unwrap()
+    let at = store.first_seen(&org(), Channel::Sms, &format!("SM{secs}"), clock.now()).await.unwrap();
+    let heard =
+        record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), at, keyword).await.unwrap();
+    heard.map(|heard| heard.keyword)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,8 +37,9 @@ async fn a_repeated_call_does_not_overwrite_what_was_said_since() {
     say(&world, Keyword::Stop, 20).await;
     world.at(30);
     let (store, clock) = (&world.store, world.clock.as_ref());
-    let start = Keyword::Start;
-    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), "SM10", start).await.unwrap();
+    let (start, at) =
+        (Keyword::Start, store.first_seen(&org(), Channel::Sms, "SM10", clock.now()).await.unwrap());
+    record_keyword(store, clock, &org(), Channel::Sms, &address(PHONE), at, start).await.unwrap();
     let known = store.address(&org(), &store.address_hash(&org(), &address(PHONE))).await.unwrap();
     assert!(known.opt_outs.is_out(Channel::Sms), "the START of before the STOP came again");
 }

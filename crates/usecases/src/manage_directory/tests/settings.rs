@@ -23,6 +23,10 @@ async fn a_channel_is_configured_changed_and_taken_away() {
     let world = World::start().await;
     let (status, problem) = world.call("PUT /channels/sms", json!({"per_day": 5})).await;
     assert_eq!((status, errors(&problem)), (422, vec![("sender", "required"), ("secret_ref", "required")]));
+    let (_, problem) = world.call("PUT /channels/sms", json!({"per_day": 0, "colour": "red"})).await;
+    let all =
+        [("per_day", "range"), ("colour", "unknown"), ("sender", "required"), ("secret_ref", "required")];
+    assert_eq!(errors(&problem), all, "everything at once");
     let new = json!({"sender": "+15005550006", "secret_ref": "twilio"});
     assert_eq!(world.call("PUT /channels/sms", new).await.0, 201);
     let (status, answer) = world.call("PUT /channels/sms", json!({"per_day": 5})).await;

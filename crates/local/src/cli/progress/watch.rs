@@ -6,7 +6,10 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
-use crate::api::{Api, ApiError};
+use crate::{
+    api::{Api, ApiError},
+    cli::output::{field, one_line, time},
+};
 
 /// How often the action is read. Its counts are refreshed every few seconds while somebody looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -14,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 60;
 
 /// Reads the action every second, shows how far it is, and answers it as it was when it had settled.
-pub(super) async fn until_settled(api: &Api, id: &str) -> Result<Json> {
+pub(in crate::cli) async fn until_settled(api: &Api, id: &str) -> Result<Json> {
     let display = Display::new();
     let mut silent = 0;
     loop {
@@ -42,7 +45,8 @@ pub(super) async fn until_settled(api: &Api, id: &str) -> Result<Json> {
     }
 }
 
-fn is_settled(action: &Json) -> bool {
+/// Whether nothing about it changes any more, but for late receipts.
+pub(in crate::cli) fn is_settled(action: &Json) -> bool {
     matches!(action["status"].as_str(), Some("completed" | "partial" | "failed" | "cancelled"))
 }
 
@@ -65,17 +69,16 @@ impl Display {
         let count = |name: &str| action[name].as_u64().unwrap_or_default();
         let settled = count("total").saturating_sub(count("pending_count"));
         let line = line(action);
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(count("total"));
-                bar.set_position(settled);
-                bar.set_message(line);
-            }
-            None if *self.last.borrow() != line => {
-                eprintln!("{settled}/{}  {line}", count("total"));
-                self.last.replace(line);
-            }
-            None => {}
+        if let Some(bar) = &self.bar {
+            bar.set_length(count("total"));
+            bar.set_position(settled);
+            bar.set_message(line);
+            return;
+        }
+        let line = format!("{settled}/{}  {line}", count("total"));
+        if *self.last.borrow() != line {
+            eprintln!("{line}");
+            self.last.replace(line);
         }
     }
 
@@ -95,7 +98,10 @@ impl Display {
 
 /// Status and counts that are not zero.
 fn line(action: &Json) -> String {
-    let mut line = action["status"].as_str().unwrap_or("?").to_owned();
+    let mut line = field(action, "status");
+    if line == "queued" && action["schedule_at"].is_string() {
+        line.extend(["  leaves ", &time(action, "schedule_at"), " UTC"]);
+    }
     for (name, field) in [
         ("sent", "sent_count"),
         ("delivered", "delivered_count"),
@@ -109,7 +115,7 @@ fn line(action: &Json) -> String {
         }
     }
     if let Some(reason) = action["paused"]["reason"].as_str() {
-        line.extend(["  paused: ", reason]);
+        line.extend(["  paused: ", &one_line(reason)]);
     }
     line
 }
@@ -128,5 +134,11 @@ mod tests {
         });
         assert_eq!(line(&action), "delegated  sent 5  delivered 3  failed 1");
         assert!(!is_settled(&action));
+    }
+
+    #[test]
+    fn what_waits_for_its_time_says_for_which() {
+        let action = json!({"status": "queued", "schedule_at": "2026-12-01T09:00:00Z", "total": 3});
+        assert_eq!(line(&action), "queued  leaves 2026-12-01 09:00:00 UTC");
     }
 }

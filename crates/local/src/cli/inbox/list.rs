@@ -1,0 +1,83 @@
+//! All conversations.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use super::Inbox;
+use crate::{
+    api::Api,
+    cli::{
+        args::Channel,
+        output::{self, Column, Screen, Table, field, time},
+        pages::{List, fetch},
+    },
+};
+
+pub(super) async fn run(api: &Api, inbox: &Inbox) -> Result<ExitCode> {
+    let list = List::new("/conversations")
+        .with("channel", inbox.channel.map(Channel::as_str))
+        .with("unmatched", inbox.unmatched.then_some(true));
+    let fetched = fetch(api, &list, inbox.limit).await?;
+    if inbox.connection.json {
+        output::print_json(&Json::Array(fetched.items))?;
+    } else {
+        output::print(&text(&fetched.items, Screen::stdout()))?;
+    }
+    if fetched.more {
+        eprintln!("there are older ones; --limit shows more");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(conversations: &[Json], screen: Screen) -> String {
+    if conversations.is_empty() {
+        return "no conversations\n".to_owned();
+    }
+    let mut table = Table::new([
+        Column::Text("id"),
+        Column::Number("unread"),
+        Column::Text("last (utc)"),
+        Column::Text("channel"),
+        Column::Text("who"),
+        Column::Text("preview"),
+    ]);
+    for conversation in conversations {
+        table.push([
+            field(conversation, "id"),
+            unread(conversation),
+            time(conversation, "last_inbound_at"),
+            field(conversation, "channel"),
+            with(conversation),
+            field(conversation, "preview"),
+        ]);
+    }
+    table.text(screen)
+}
+
+fn unread(conversation: &Json) -> String {
+    match conversation["unread"].as_u64() {
+        Some(count @ 1..) => count.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// The member; else the address, and the members who might be behind it.
+pub(super) fn with(conversation: &Json) -> String {
+    let (member, address) = (field(conversation, "member_id"), field(conversation, "address"));
+    if !member.is_empty() {
+        return member;
+    }
+    let candidates: Vec<&str> =
+        conversation["candidates"].as_array().into_iter().flatten().filter_map(candidate).collect();
+    match candidates.as_slice() {
+        [] => format!("{address}, unmatched"),
+        some => format!("{address}, one of {}", some.join(" ")),
+    }
+}
+
+/// A candidate is a member's id, or an object with it.
+fn candidate(candidate: &Json) -> Option<&str> {
+    candidate.as_str().or_else(|| candidate["member_id"].as_str()).or_else(|| candidate["id"].as_str())
+}
