@@ -32,7 +32,7 @@ pub(super) async fn reply(
 ) -> Result<Reply, Refused> {
     let org = &caller.org_id;
     let id = conversation::id_of(request.param("id"))?;
-    let body = Body::parse(&request.body, request.header("content-type"))?;
+    let body = Body::of(request)?;
     let says = read_reply(&body, id.channel)?;
     let message = MessageRequest { channel: id.channel, says };
     let key = key_of(request, &format!("/conversations/{id}/messages"))?;

@@ -23,7 +23,7 @@ pub(super) async fn read(deps: &Directory, caller: &Caller, request: &Request) -
 /// `POST /conversations/{id}/assign`: a person says who is on the other side.
 pub(super) async fn assign(deps: &Directory, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     let org = &caller.org_id;
-    let member = read_assignment(&Body::parse(&request.body, request.header("content-type"))?)?;
+    let member = read_assignment(&Body::of(request)?)?;
     let id = conversation::id_of(request.param("id"))?;
     let country = country(deps, org).await?;
     if deps.store.member(org, &member, &country).await?.is_none() {

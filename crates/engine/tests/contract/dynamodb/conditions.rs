@@ -1,10 +1,29 @@
 //! Conditional writes of single items.
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure};
 use futures_util::future::join_all;
 
-use super::{Table, code, item, key, n, s};
+use super::{Item, Table, code, item, key, n, s};
 use crate::support::{contract, here};
+
+/// The item that came with the refusal of a put whose condition does not hold.
+fn found_by_put(result: Result<PutItemOutput, SdkError<PutItemError>>) -> Option<Item> {
+    match result.unwrap_err().into_service_error() {
+        PutItemError::ConditionalCheckFailedException(refusal) => refusal.item,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same of an update.
+fn found_by_update(result: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Option<Item> {
+    match result.unwrap_err().into_service_error() {
+        UpdateItemError::ConditionalCheckFailedException(refusal) => refusal.item,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[tokio::test]
 async fn a_put_whose_condition_fails_returns_the_item_that_is_there() {
@@ -17,22 +36,8 @@ async fn a_put_whose_condition_fails_returns_the_item_that_is_there() {
                 .condition_expression("attribute_not_exists(pk)")
         };
         let with = put().return_values_on_condition_check_failure(OnFailure::AllOld).send().await;
-        let with = with.unwrap_err().into_service_error();
-        assert!(with.is_conditional_check_failed_exception());
-        let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
-            with
-        else {
-            panic!("{with:?}")
-        };
-        assert_eq!(failed.item().unwrap()["v"], n(1));
-
-        let without = put().send().await.unwrap_err().into_service_error();
-        let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
-            without
-        else {
-            panic!("{without:?}")
-        };
-        assert!(failed.item().is_none());
+        assert_eq!(found_by_put(with).unwrap()["v"], n(1));
+        assert!(found_by_put(put().send().await).is_none());
         assert_eq!(table.get("a", "1").await.unwrap()["v"], n(1));
     })
     .await;
@@ -67,18 +72,10 @@ async fn an_update_whose_condition_fails_returns_the_old_item_and_changes_nothin
             .expression_attribute_values(":state", s("sent"))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
-            .await
-            .unwrap_err()
-            .into_service_error();
-        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
-            failed,
-        ) = failed
-        else {
-            panic!("{failed:?}")
-        };
-        let old = failed.item().unwrap();
+            .await;
+        let old = found_by_update(failed).unwrap();
         assert_eq!((&old["version"], &old["state"]), (&n(7), &s("queued")));
-        assert_eq!(&table.get("a", "1").await.unwrap(), old);
+        assert_eq!(table.get("a", "1").await.unwrap(), old);
     })
     .await;
 }
@@ -94,16 +91,8 @@ async fn an_update_on_condition_of_existence_makes_no_item() {
             .expression_attribute_values(":v", n(1))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
-            .await
-            .unwrap_err()
-            .into_service_error();
-        let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
-            failed,
-        ) = failed
-        else {
-            panic!("{failed:?}")
-        };
-        assert!(failed.item().is_none());
+            .await;
+        assert!(found_by_update(failed).is_none());
         assert_eq!(table.get("a", "1").await, None);
     })
     .await;
