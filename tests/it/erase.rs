@@ -30,8 +30,13 @@ async fn message(world: &World, id: &str) -> Value {
 
 /// The rows of a member, as the database has them.
 async fn timeline(world: &World, member: &str) -> Vec<Row> {
-    let member = member.parse().unwrap();
-    world.store.timeline(&World::org(), &member, TimelineSpan::default(), 1_000).await.unwrap().0
+    let member = member.parse().expect("an id");
+    world
+        .store
+        .timeline(&World::org(), &member, TimelineSpan::default(), 1_000)
+        .await
+        .expect("the engine answers")
+        .0
 }
 
 #[tokio::test]
@@ -269,13 +274,13 @@ async fn an_erasure_that_takes_too_long_goes_on_when_it_is_repeated() {
 /// What m0 wrote, `number` minutes before `at`.
 fn received(number: u32, at: i64) -> Row {
     let at = Timestamp::from_millis(at - i64::from(number) * 60_000);
-    let ulid = ulid::Ulid::from_parts(u64::try_from(at.millis()).unwrap(), u128::from(number));
+    let ulid = ulid::Ulid::from_parts(u64::try_from(at.millis()).expect("after 1970"), u128::from(number));
     let id = MessageId { send: ulid, chunk: 0, slot: 0 };
     let inbound = Inbound { text: "Thank you".into(), ..Inbound::default() };
     Row {
         origin: Origin::Inbound(Box::new(inbound)),
         status: MessageStatus::Delivered,
         address: Some(Address::stored("+64211000000".into())),
-        ..Row::queued(World::org(), id, "m0".parse().unwrap(), Channel::Sms, at)
+        ..Row::queued(World::org(), id, "m0".parse().expect("an id"), Channel::Sms, at)
     }
 }

@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 async fn single(world: &World, member: &str, text: &str) -> String {
     let body = json!({ "member_id": member, "channel": "sms", "body": text });
-    world.ok("POST /messages", &[], body).await["id"].as_str().unwrap().to_owned()
+    world.ok("POST /messages", &[], body).await["id"].as_str().expect("an id").to_owned()
 }
 
 /// Bulk sends, single sends and what members write, among each other in time. Answers how many messages there are.

@@ -1,8 +1,6 @@
 //! The pipeline, by behaviour: real use cases on the real store and queues of the embedded engine, and for every claim an assertion on what
 //! the provider saw.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
-
 mod bad_input;
 mod cancel;
 mod conversations;

@@ -23,12 +23,13 @@ fn numbers(view: &Value, names: &[&str]) -> Vec<u64> {
 
 /// Holds the intervals to the totals: whatever is counted was counted at some time, and the times are in order.
 fn assert_spread(stats: &Value) {
-    let intervals = stats["over_time"].as_array().unwrap();
+    let intervals = stats["over_time"].as_array().expect("intervals");
     for name in ["sent", "delivered", "read", "failed"] {
-        let sum: u64 = intervals.iter().map(|interval| interval[name].as_u64().unwrap()).sum();
+        let sum: u64 = intervals.iter().map(|interval| interval[name].as_u64().expect("a number")).sum();
         assert_eq!(Some(sum), stats[name].as_u64(), "{name} in {stats}");
     }
-    let times: Vec<&str> = intervals.iter().map(|interval| interval["at"].as_str().unwrap()).collect();
+    let times: Vec<&str> =
+        intervals.iter().map(|interval| interval["at"].as_str().expect("a time")).collect();
     assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
 }
 
@@ -81,7 +82,8 @@ async fn what_happens_over_days_is_told_by_the_hour() {
     world.live(2 * MINUTE).await;
     let stats = stats(&world, id).await;
     assert_spread(&stats);
-    let times: Vec<&Value> = stats["over_time"].as_array().unwrap().iter().map(|at| &at["at"]).collect();
+    let times: Vec<&Value> =
+        stats["over_time"].as_array().expect("intervals").iter().map(|at| &at["at"]).collect();
     assert_eq!(times, ["2026-12-01T09:00:00.000Z", "2026-12-02T15:00:00.000Z"]);
     assert_eq!(stats["read"], 1);
 }

@@ -102,8 +102,8 @@ pub(crate) async fn in_pages(world: &World, query: &str, limit: usize) -> Vec<Va
     loop {
         let reply = get_messages(world, &format!("{query}&limit={limit}{cursor}")).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
-        let page: Value = serde_json::from_str(&reply.body).unwrap();
-        let items = page["items"].as_array().unwrap();
+        let page: Value = serde_json::from_str(&reply.body).expect("JSON");
+        let items = page["items"].as_array().expect("items");
         assert!(items.len() <= limit);
         all.extend(items.iter().cloned());
         let Some(next) = page["next_cursor"].as_str() else { return all };
@@ -129,7 +129,7 @@ pub(crate) async fn inbound(
     answers: Option<MessageId>,
 ) -> String {
     let now = domain::Clock::now(world.clock.as_ref());
-    let send = Ulid::from_parts(u64::try_from(now.millis()).unwrap(), 1_000_000 + number);
+    let send = Ulid::from_parts(u64::try_from(now.millis()).expect("after 1970"), 1_000_000 + number);
     let inbound = Inbound {
         text: format!("Thank you {number}"),
         media: vec![serde_json::json!({ "url": "https://example.org/picture" })],
@@ -141,11 +141,11 @@ pub(crate) async fn inbound(
     let row = Row {
         origin: Origin::Inbound(Box::new(inbound)),
         status: MessageStatus::Delivered,
-        member_id: member.map(|member| member.parse().unwrap()),
+        member_id: member.map(|member| member.parse().expect("an id")),
         address: Some(Address::stored("+64211000000".into())),
         delivered_at: Some(now),
         ..Row::to_nobody(World::org(), id, Channel::Sms, now)
     };
-    assert_eq!(world.store.create_rows(&[row]).await.unwrap(), [true]);
+    assert_eq!(world.store.create_rows(&[row]).await.expect("the engine answers"), [true]);
     id.to_string()
 }
