@@ -194,7 +194,7 @@ async fn another_organisation_reads_nothing_of_ours_and_moves_nothing() {
             assert_eq!(reply.status, 404, "{route}: {}", reply.body);
         }
     }
-    settle(&world).await;
+    world.drain().await;
     assert_eq!(everything(&world, &ids).await, before);
     assert_eq!(world.provider.calls().len(), sent, "the other organisation has no member of these ids");
 }
