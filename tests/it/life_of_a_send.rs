@@ -61,6 +61,10 @@ async fn members_who_cannot_be_reached_fail_with_their_reason() {
     ];
     assert_eq!(codes, expected.map(|(member, code)| (member.to_owned(), code.to_owned())).into());
     assert_eq!(world.provider.calls().len(), 1, "nobody else was tried");
+    let items =
+        world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
+    let bad = items["items"].as_array().unwrap().iter().find(|item| item["member_id"] == "badphone").unwrap();
+    assert_eq!(bad["address"], "12", "it is what somebody has to correct");
 }
 
 #[tokio::test]

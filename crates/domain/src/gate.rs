@@ -7,6 +7,9 @@ use crate::member::{Address, Member};
 use crate::variables::{Variable, VariableError};
 use crate::{Channel, FailureCode, Reason, Routing, SkipCode};
 
+/// How much of an address that cannot be read is kept, in characters: a row stays small.
+const MOST_SHOWN: usize = 100;
+
 /// A channel of a send, prepared once for all recipients.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -58,6 +61,8 @@ pub struct Planned {
     pub channel: Channel,
     /// Where it goes; known also for a row that will not be sent, as far as there is a valid address.
     pub address: Option<Address>,
+    /// What the member's record says where no address can be read from it: it is what somebody has to correct.
+    pub unreadable: Option<String>,
     /// The recipient's values of the variables that the content uses.
     pub values: BTreeMap<Variable, String>,
     /// Why it will not be sent; `None` if it will.
@@ -104,6 +109,7 @@ fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned 
     let refuse = |refusal: Refusal| Planned {
         channel,
         address: None,
+        unreadable: None,
         values: BTreeMap::new(),
         refused: Some(refusal),
     };
@@ -115,12 +121,15 @@ fn plan_row(setting: Setting<'_>, offer: &Offer, target: Target<'_>) -> Planned 
     }
     let address = match member.address(channel, setting.org_country) {
         Ok(address) => address,
-        Err(code) => return refuse(code.into()),
+        Err(code) => {
+            let typed = member.typed_address(channel).map(|typed| typed.chars().take(MOST_SHOWN).collect());
+            return Planned { unreadable: typed, ..refuse(code.into()) };
+        }
     };
     let values = values_of(setting, offer, Some(member));
     let refused =
         if target.opted_out.contains(&channel) { Some(opted_out()) } else { unwritable(offer, &values) };
-    Planned { channel, address: Some(address), values, refused }
+    Planned { channel, address: Some(address), unreadable: None, values, refused }
 }
 
 /// Somebody who is written to at an address that is known already: in a conversation.
@@ -143,7 +152,13 @@ pub fn plan_to(setting: Setting<'_>, offer: &Offer, to: Correspondent<'_>) -> Pl
         Some(_) if to.opted_out => Some(opted_out()),
         Some(_) => unwritable(offer, &values),
     };
-    Planned { channel: offer.message.channel(), address: to.address.cloned(), values, refused }
+    Planned {
+        channel: offer.message.channel(),
+        address: to.address.cloned(),
+        unreadable: None,
+        values,
+        refused,
+    }
 }
 
 fn opted_out() -> Refusal {

@@ -107,16 +107,25 @@ impl Member {
     /// # Errors
     /// The code with which a message to this member fails.
     pub fn address(&self, channel: Channel, org_country: &str) -> Result<Address, FailureCode> {
+        let raw = self.typed_address(channel);
         match channel {
             Channel::Email => {
-                let raw = given(self.email.as_ref()).ok_or(FailureCode::NoEmail)?;
+                let raw = raw.ok_or(FailureCode::NoEmail)?;
                 parse_email(raw).map(Address::from).map_err(|_| FailureCode::InvalidEmail)
             }
             Channel::Sms | Channel::WhatsApp => {
-                let raw = given(self.primary_phone.as_ref())
-                    .or_else(|| given(self.secondary_phone.as_ref()))
-                    .ok_or(FailureCode::NoPhone)?;
+                let raw = raw.ok_or(FailureCode::NoPhone)?;
                 self.phone(raw, org_country).ok_or(FailureCode::InvalidPhone)
+            }
+        }
+    }
+
+    /// What the host application gives as the address on `channel`, whatever it says.
+    pub fn typed_address(&self, channel: Channel) -> Option<&str> {
+        match channel {
+            Channel::Email => given(self.email.as_ref()),
+            Channel::Sms | Channel::WhatsApp => {
+                given(self.primary_phone.as_ref()).or_else(|| given(self.secondary_phone.as_ref()))
             }
         }
     }

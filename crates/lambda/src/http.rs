@@ -47,10 +47,9 @@ fn request(event: ApiGatewayV2httpRequest) -> Result<Request, Box<Problem>> {
     };
     let mut headers = BTreeMap::new();
     for (name, value) in &event.headers {
-        // Values that are no text are no header of ours.
-        if let Ok(value) = value.to_str() {
-            headers.insert(name.as_str().to_owned(), value.to_owned());
-        }
+        // What is no ASCII is passed on, to be refused where it matters: a key that is dropped in silence would let a repeat through.
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.insert(name.as_str().to_owned(), value);
     }
     let claims = event.request_context.authorizer.and_then(|authorizer| authorizer.jwt).map(|jwt| jwt.claims);
     let caller = match claims {
@@ -117,6 +116,13 @@ mod tests {
         assert_eq!(request.raw_query, "a=b%20c");
         assert_eq!(request.body, [0xff, b'a']);
         assert_eq!(request.caller.unwrap().permissions, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_header_that_is_not_ascii_is_not_lost() {
+        let headers = serde_json::json!({ "idempotency-key": "Sonntag-fr\u{fc}h" });
+        let request = request(event(&serde_json::json!({ "headers": headers }))).unwrap();
+        assert_eq!(request.header("idempotency-key"), Some("Sonntag-fr\u{fc}h"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Store {
                 .expression_attribute_values(":at", time(at));
         }
         update = update
-            .update_expression(format!("SET {} REMOVE address, vals", sets.join(", ")))
+            .update_expression(format!("SET {} REMOVE address, unreadable, vals", sets.join(", ")))
             .condition_expression(condition);
         Ok(match conditional(update.send().await)? {
             Conditional::Done(_) => Changed::Yes,

@@ -271,6 +271,7 @@ pub(crate) fn planned_row(queued: Row, planned: Planned) -> Row {
     Row {
         status,
         address: planned.address,
+        unreadable: planned.unreadable,
         values: planned.values,
         ended_at: reason.map(|_| queued.created_at),
         reason,

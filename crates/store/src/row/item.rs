@@ -37,6 +37,7 @@ pub(crate) fn to_item(row: &Row) -> Item {
         .set("status", s(row.status.as_str()))
         .set("channel", s(row.channel.as_str()))
         .maybe("address", row.address.as_ref().map(|address| s(address.as_str())))
+        .maybe("unreadable", row.unreadable.as_ref().map(s))
         .maybe("vals", (!row.values.is_empty()).then(|| json(&row.values)))
         .maybe("reason", row.reason.map(|reason| s(reason.as_str())))
         .maybe("detail", row.detail.as_ref().map(s))
@@ -63,6 +64,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Row> {
         channel: read.parsed("channel", |text| text.parse().ok())?,
         member_id: read.parsed_opt("member_key", |key| key.split_once('#')?.1.parse().ok())?,
         address: read.text_opt("address")?.map(|text| Address::stored(text.to_owned())),
+        unreadable: read.text_opt("unreadable")?.map(str::to_owned),
         conversation: read.parsed_opt("conversation_key", |key| key.split_once('#')?.1.parse().ok())?,
         values: values(&read)?,
         created_at: read.parsed("created", created_at)?,

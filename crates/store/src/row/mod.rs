@@ -42,6 +42,8 @@ pub struct Row {
     pub member_id: Option<MemberId>,
     /// Where it goes or came from.
     pub address: Option<Address>,
+    /// What the member's record said where no address could be read from it.
+    pub unreadable: Option<String>,
     /// The conversation that it is a part of: of what was written in it, not of bulk sends.
     pub conversation: Option<ConversationId>,
     /// The recipient's values of the variables that the content uses.
@@ -182,6 +184,7 @@ impl Row {
             channel,
             member_id: None,
             address: None,
+            unreadable: None,
             conversation: None,
             values: BTreeMap::new(),
             created_at,
@@ -208,11 +211,18 @@ impl Row {
         }
     }
 
+    /// The address for people: what it is, or what was to be one.
+    pub fn shown_address(&self) -> Option<&str> {
+        self.address.as_ref().map(Address::as_str).or(self.unreadable.as_deref()).filter(|_| !self.erased)
+    }
+
     /// What the row counts as.
     pub fn counts(&self) -> Counts {
+        // What was skipped at the last moment, while its recipient was writing, was answered by nobody.
+        let reached = self.status != MessageStatus::Skipped;
         Counts {
-            replied: u64::from(self.replied_at.is_some()),
-            opted_out: u64::from(self.opted_out_at.is_some()),
+            replied: u64::from(reached && self.replied_at.is_some()),
+            opted_out: u64::from(reached && self.opted_out_at.is_some()),
             ..Counts::of_row(self.status, self.sent_at.is_some())
         }
     }

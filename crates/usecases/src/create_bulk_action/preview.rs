@@ -128,7 +128,9 @@ impl<'a> Tally<'a> {
         let code = refusal.reason.as_str();
         self.unreachable.count += 1;
         *self.unreachable.by_code.entry(code).or_default() += 1;
-        if self.flagged.len() < FLAGGED {
+        // Who is covered is reached, only not by a message of their own.
+        let covered = refusal.reason == Reason::Skipped(SkipCode::Covered);
+        if !covered && self.flagged.len() < FLAGGED {
             let message = refusal.reason.sentence(channel, refusal.detail.as_deref());
             self.flagged.push(FlaggedView { member_id: member.clone(), channel, code, message });
         }

@@ -170,8 +170,8 @@ fn item(row: Row, reason: Reason, cover: Option<String>) -> FailedItemView {
         code: reason.as_str(),
         message: cover.unwrap_or_else(|| reason.sentence(row.channel, row.detail.as_deref())),
         at: row.ended_at.unwrap_or(row.created_at),
+        address: row.shown_address().map(str::to_owned),
         member_id: row.member_id,
-        address: row.address.map(|address| address.as_str().to_owned()),
         provider_code: row.provider_code,
     }
 }

@@ -149,6 +149,7 @@ impl Shown {
         let failure_message = self.ended_for();
         let Self { row, status, .. } = self;
         let ended_for = row.ended_for();
+        let address = row.shown_address().map(str::to_owned);
         let (direction, source, bulk_action_id, inbound) = match row.origin {
             Origin::Bulk => {
                 ("outbound", Some(SendSource::BulkAction), Some(BulkActionId::new(row.id.send)), None)
@@ -180,7 +181,7 @@ impl Shown {
             read_at: row.read_at,
             text,
             member_id: row.member_id,
-            address: row.address.filter(|_| !row.erased).map(|address| address.as_str().to_owned()),
+            address,
             provider_message_id: row.provider_message_id,
             provider_code: row
                 .provider_code
