@@ -10,7 +10,7 @@ use super::{
     args::{Channel, parse_id},
     connection::Connection,
     messages::{direction, text_or_reason, who},
-    output::{self, Column, Screen, Table, field, time},
+    output::{Column, Screen, Table, field, time},
     pages::{List, fetch},
 };
 
@@ -49,15 +49,7 @@ pub(super) async fn run(log: &Log) -> Result<ExitCode> {
         .with("channel", log.channel.map(Channel::as_str))
         .with("status", log.status.as_deref())
         .with("direction", log.direction.as_deref());
-    let fetched = fetch(&api, &list, log.limit).await?;
-    if log.connection.json {
-        output::print_json(&Json::Array(fetched.items))?;
-    } else {
-        output::print(&text(&fetched.items, Screen::stdout()))?;
-    }
-    if fetched.more {
-        eprintln!("there are older ones; --limit shows more");
-    }
+    fetch(&api, &list, log.limit).await?.print(log.connection.json, text)?;
     Ok(ExitCode::SUCCESS)
 }
 

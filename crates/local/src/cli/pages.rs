@@ -5,6 +5,7 @@ use std::fmt::Display;
 use anyhow::{Result, bail, ensure};
 use serde_json::Value as Json;
 
+use super::output::{self, Screen};
 use crate::api::Api;
 
 /// The most items that the API gives in one page.
@@ -91,6 +92,27 @@ pub(super) struct Fetched {
     pub(super) items: Vec<Json>,
     /// Whether the list may go on.
     pub(super) more: bool,
+}
+
+impl Fetched {
+    /// Prints a whole list, newest first: as JSON, or as `text` makes it.
+    pub(super) fn print(self, as_json: bool, text: impl FnOnce(&[Json], Screen) -> String) -> Result<()> {
+        let more = self.more;
+        if as_json {
+            output::print_json(&Json::Array(self.items))?;
+        } else {
+            output::print(&text(&self.items, Screen::stdout()))?;
+        }
+        if more {
+            say_more();
+        }
+        Ok(())
+    }
+}
+
+/// Tells that a list, newest first, goes on.
+pub(super) fn say_more() {
+    eprintln!("there are older ones; --limit shows more");
 }
 
 /// Reads the first `most` items of a list.

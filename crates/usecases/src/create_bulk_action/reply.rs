@@ -14,7 +14,7 @@ use wire::api::problem::{FieldError, Problem};
 use wire::api::single::read_reply;
 
 use super::accept::{in_progress, key_of, made_before};
-use super::single::again;
+use super::single::{accepted, again};
 use super::{CreateBulkActions, content};
 use crate::planner::Planner;
 use crate::send_one::{Letter, Sent, send_one};
@@ -58,8 +58,7 @@ pub(super) async fn reply(
             gate1_at,
         };
         if let Sent::Accepted(view) = send_one(&deps.one(), org, deps.ids.ulid(gate1_at), letter).await? {
-            let location = format!("/messages/{}", view.id);
-            return Ok(Reply::json(202, &view).header("location", location));
+            return Ok(accepted(&view));
         }
     }
     Err(in_progress())

@@ -5,6 +5,7 @@ use domain::permission::Caller;
 use store::targets::Target;
 use wire::api::fields::Body;
 use wire::api::http::{Reply, Request};
+use wire::api::message::MessageView;
 use wire::api::single::SingleSend;
 
 use super::accept::{in_progress, key_of, made_before, replayed};
@@ -49,11 +50,15 @@ pub(super) async fn single(
             gate1_at,
         };
         if let Sent::Accepted(view) = send_one(&deps.one(), org, deps.ids.ulid(gate1_at), letter).await? {
-            let location = format!("/messages/{}", view.id);
-            return Ok(Reply::json(202, &view).header("location", location));
+            return Ok(accepted(&view));
         }
     }
     Err(in_progress())
+}
+
+/// The answer to a request whose message is accepted.
+pub(super) fn accepted(view: &MessageView) -> Reply {
+    Reply::json(202, view).header("location", format!("/messages/{}", view.id))
 }
 
 /// The answer to a request that was accepted before: the message as it is now.
@@ -62,7 +67,5 @@ pub(crate) async fn again(
     org: &domain::OrgId,
     made: &str,
 ) -> Result<Reply, Refused> {
-    let view = read_log::message(&deps.store, org, made).await?;
-    let location = format!("/messages/{made}");
-    Ok(replayed(Reply::json(202, &view).header("location", location)))
+    Ok(replayed(accepted(&read_log::message(&deps.store, org, made).await?)))
 }

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         messages::{direction, text_or_reason},
         output::{self, Column, Screen, Table, field, time},
-        pages::{List, fetch},
+        pages::{List, fetch, say_more},
     },
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn run(api: &Api, inbox: &Inbox, id: &str) -> Result<ExitCode> 
         eprintln!("\nanswer with: {hint}");
     }
     if messages.more {
-        eprintln!("there are older ones; --limit shows more");
+        say_more();
     }
     Ok(ExitCode::SUCCESS)
 }

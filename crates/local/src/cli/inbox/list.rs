@@ -10,7 +10,7 @@ use crate::{
     api::Api,
     cli::{
         args::Channel,
-        output::{self, Column, Screen, Table, field, time},
+        output::{Column, Screen, Table, field, time},
         pages::{List, fetch},
     },
 };
@@ -19,15 +19,7 @@ pub(super) async fn run(api: &Api, inbox: &Inbox) -> Result<ExitCode> {
     let list = List::new("/conversations")
         .with("channel", inbox.channel.map(Channel::as_str))
         .with("unmatched", inbox.unmatched.then_some(true));
-    let fetched = fetch(api, &list, inbox.limit).await?;
-    if inbox.connection.json {
-        output::print_json(&Json::Array(fetched.items))?;
-    } else {
-        output::print(&text(&fetched.items, Screen::stdout()))?;
-    }
-    if fetched.more {
-        eprintln!("there are older ones; --limit shows more");
-    }
+    fetch(api, &list, inbox.limit).await?.print(inbox.connection.json, text)?;
     Ok(ExitCode::SUCCESS)
 }
 
