@@ -24,7 +24,7 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .set("created_by", s(&action.created_by))
         .set("created_at", time(action.created_at))
         .maybe("schedule_at", action.schedule_at.map(time))
-        .set("handed_out", AttributeValue::Bool(action.handed_out))
+        .maybe("to_hand_out", (!action.handed_out).then_some(AttributeValue::Bool(true)))
         .maybe("retry_of", action.retry_of.map(|id| s(id.to_string())))
         .maybe("retries", retries)
         .set("routing", json(&action.routing))
@@ -64,7 +64,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         created_at: read.time("created_at")?,
         source: read.json_opt("source")?.unwrap_or(SendSource::BulkAction),
         schedule_at: read.time_opt("schedule_at")?,
-        handed_out: read.flag("handed_out"),
+        handed_out: !read.flag("to_hand_out"),
         retry_of: read.parsed_opt("retry_of", |id| id.parse().ok())?,
         retries: read.json_or_default("retries")?,
         routing: read.json("routing")?,
