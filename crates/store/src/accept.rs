@@ -7,11 +7,11 @@ use crate::chunk::{self, Chunk};
 use crate::content::{self, FrozenContent};
 use crate::conversation::Touch;
 use crate::idempotency::IdempotencyKey;
-use crate::item::{Item, Reader, Writer, json, n, s};
+use crate::item::{Item, Reader, Writer, json, key, n, s};
 use crate::parcel::{self, Parcel};
 use crate::row::{self, Row};
 use crate::transaction::{Committed, Table, Write};
-use crate::{Result, Store, StoreError, keys};
+use crate::{Result, Store, keys};
 
 /// What is to be accepted.
 #[derive(Debug, Clone, Copy)]
@@ -120,10 +120,10 @@ impl Acceptance<'_> {
 
 /// Of two retries that took the same rows, only one finds the list as both read it.
 fn entered(original: &Action, by: BulkActionId) -> Write {
-    let key = crate::item::key(keys::send(&original.org_id, original.id.ulid()), s(keys::ACTION));
+    let place = key(keys::send(&original.org_id, original.id.ulid()), s(keys::ACTION));
     let mut retries = original.retries.clone();
     retries.push(by);
-    let write = Write::update(Table::BulkActions, key, "SET retries = :with ADD version :one")
+    let write = Write::update(Table::BulkActions, place, "SET retries = :with ADD version :one")
         .value(":with", json(&retries))
         .value(":one", n(1));
     if original.retries.is_empty() {
@@ -153,17 +153,8 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn limit(&self, org: &OrgId) -> Result<Limit> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::limit(org)))
-            .key("sk", s(keys::LIMIT))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        let Some(item) = answer.item else { return Ok(Limit::default()) };
+        let found = self.get(&self.tables.bulk_actions, key(keys::limit(org), s(keys::LIMIT))).await?;
+        let Some(item) = found else { return Ok(Limit::default()) };
         let read = Reader(&item);
         Ok(Limit { accepted: read.json("accepted")?, version: read.number("version")? })
     }

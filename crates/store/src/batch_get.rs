@@ -1,4 +1,4 @@
-//! Reading many items by their keys. An answer without an error is not complete: what DynamoDB leaves unread is asked for again.
+//! Reading items by their keys, one or many. An answer without an error is not complete: what DynamoDB leaves unread is asked for again.
 
 use std::time::Duration;
 
@@ -26,6 +26,12 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Store {
+    /// The item under `key`, read strongly.
+    pub(crate) async fn get(&self, table: &str, key: Item) -> Result<Option<Item>> {
+        let request = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        Ok(request.send().await.map_err(StoreError::call("GetItem"))?.item)
+    }
+
     /// The items that exist under `keys`, which are all different, in no particular order.
     pub(crate) async fn get_all(&self, wanted: Wanted<'_>, keys: &[Item]) -> Result<Vec<Item>> {
         let found: Vec<Vec<Item>> = stream::iter(keys.chunks(BATCH))

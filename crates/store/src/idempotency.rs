@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::{OrgId, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::item::{Reader, Writer, n, s, time};
+use crate::item::{self, Reader, Writer, n, s, time};
 use crate::transaction::{Table, Write};
-use crate::{Result, Store, StoreError, keys};
+use crate::{Result, Store, keys};
 
 /// How long a key is kept.
 const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -37,7 +37,7 @@ impl IdempotencyKey {
     pub fn new(path: &str, text: &str, body: &[u8]) -> Self {
         // A path holds no zero byte, so the parts cannot run into each other.
         let place = Sha256::new().chain_update(path).chain_update([0]).chain_update(text).finalize();
-        Self { place: hex(&place), body: hex(&Sha256::digest(body)) }
+        Self { place: hex::encode(place), body: hex::encode(Sha256::digest(body)) }
     }
 
     /// The write by which the key stands for `resource` from `now` on, unless it stands for something.
@@ -57,32 +57,15 @@ impl IdempotencyKey {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl Store {
     /// What a key stands for, read strongly.
     ///
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn key_use(&self, org: &OrgId, key: &IdempotencyKey, now: Timestamp) -> Result<KeyUse> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::idempotency_key(org, &key.place)))
-            .key("sk", s(keys::KEY))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        let Some(item) = answer.item else { return Ok(KeyUse::Fresh) };
+        let place = item::key(keys::idempotency_key(org, &key.place), s(keys::KEY));
+        let found = self.get(&self.tables.bulk_actions, place).await?;
+        let Some(item) = found else { return Ok(KeyUse::Fresh) };
         let read = Reader(&item);
         Ok(match read.time("until")? {
             // TTL removes it some time later.

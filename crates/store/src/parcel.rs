@@ -8,8 +8,8 @@ use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
 use crate::conditional::{Conditional, conditional};
-use crate::item::{Item, Reader, Writer, n, s, time};
-use crate::{Result, Store, StoreError, keys};
+use crate::item::{Item, Reader, Writer, key, n, s, time};
+use crate::{Result, Store, keys};
 
 /// How long a claim holds after each move of the mark.
 pub const CLAIM: Duration = Duration::from_mins(1);
@@ -142,17 +142,10 @@ impl Store {
         chunk: u32,
         channel: Channel,
     ) -> Result<Option<Parcel>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::send(org, send)))
-            .key("sk", s(keys::parcel(chunk, channel)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        answer.item.as_ref().map(from_item).transpose()
+        let found = self
+            .get(&self.tables.bulk_actions, key(keys::send(org, send), s(keys::parcel(chunk, channel))))
+            .await?;
+        found.as_ref().map(from_item).transpose()
     }
 
     /// Claims a parcel for `holder`, a text that was never used before.

@@ -9,7 +9,7 @@ use domain::{BulkActionId, Channel, MemberId, OrgId, Timestamp};
 use crate::action::BLOCK_TARGETS;
 use crate::batch_get::Wanted;
 use crate::item::{Item, Reader, Writer, key, n, s};
-use crate::{Result, Store, StoreError, keys};
+use crate::{Result, Store, keys};
 
 /// Targets are needed until their rows are written; then the rows are the truth. A refused request leaves its blocks to this.
 const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
@@ -98,17 +98,10 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn targets(&self, org: &OrgId, id: BulkActionId, block: u32) -> Result<Vec<Target>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::targets(org, id.ulid(), block)))
-            .key("sk", s(keys::TARGETS))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        answer.item.as_ref().map_or_else(|| Ok(Vec::new()), from_item)
+        let found = self
+            .get(&self.tables.bulk_actions, key(keys::targets(org, id.ulid(), block), s(keys::TARGETS)))
+            .await?;
+        found.as_ref().map_or_else(|| Ok(Vec::new()), from_item)
     }
 
     /// All targets of some blocks of an action, in no particular order of the blocks.

@@ -1,6 +1,7 @@
 //! Conditional writes, alone or several as one.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -49,6 +50,16 @@ pub(crate) enum Committed {
 /// come by the versions of its former life.
 pub(crate) fn next_version(seen: u64, now: Timestamp) -> u64 {
     u64::try_from(now.millis()).unwrap_or(0).max(seen + 1)
+}
+
+/// Waits before a write is decided anew, longer each time.
+pub(crate) async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(10) * 2_u32.pow(attempt.min(6))).await;
+}
+
+/// The error when others wrote the same items again and again.
+pub(crate) fn contended() -> StoreError {
+    StoreError::Undone { operation: "TransactWriteItems", left: 1, code: "contended".into() }
 }
 
 /// A write as the SDK's builders take it: what to do, condition, names, values. They refuse empty ones.

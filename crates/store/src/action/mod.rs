@@ -11,7 +11,7 @@ use domain::{BulkActionId, BulkActionStatus, Dedupe, OrgId, Routing, SendSource,
 use serde::{Deserialize, Serialize};
 
 use crate::conditional::{Conditional, conditional};
-use crate::item::{Item, n, s, time};
+use crate::item::{Item, key, n, s, time};
 use crate::{Result, Store, StoreError, keys};
 pub(crate) use item::{from_item, to_item};
 
@@ -182,17 +182,9 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn action(&self, org: &OrgId, id: BulkActionId) -> Result<Option<Action>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::send(org, id.ulid())))
-            .key("sk", s(keys::ACTION))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        answer.item.as_ref().map(from_item).transpose()
+        let found =
+            self.get(&self.tables.bulk_actions, key(keys::send(org, id.ulid()), s(keys::ACTION))).await?;
+        found.as_ref().map(from_item).transpose()
     }
 
     /// Writes an action that was read, unless someone else wrote it since. On [`Saved::Yes`] the version is moved on.

@@ -4,10 +4,10 @@ use domain::{ConversationId, MemberId, MessageId, OrgId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::item::to_item;
-use super::{Conversation, OtherSide, TRIES, contended, pause};
+use super::{Conversation, OtherSide, TRIES};
 use crate::item::{key, n, s};
 use crate::row::{BY_CONVERSATION, TimelineSpan};
-use crate::transaction::{Committed, Table, Write};
+use crate::transaction::{Committed, Table, Write, contended, pause};
 use crate::{Result, Store, keys};
 
 /// Rows that are looked up, and rows that are written at once.

@@ -12,8 +12,8 @@ use domain::member::Address;
 use domain::{ConversationId, MemberId, MessageId, OrgId, Timestamp};
 
 use crate::item::{n, s};
-use crate::transaction::{Committed, Table, Write};
-use crate::{Result, Store, StoreError};
+use crate::transaction::{Committed, Table, Write, contended, pause};
+use crate::{Result, Store};
 
 pub use inbound::{Arrival, Arrived};
 pub use list::Activity;
@@ -156,16 +156,8 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn conversation(&self, org: &OrgId, id: &ConversationId) -> Result<Option<Conversation>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.directory)
-            .set_key(Some(item::key_of(org, id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        answer.item.as_ref().map(item::from_item).transpose()
+        let found = self.get(&self.tables.directory, item::key_of(org, id)).await?;
+        found.as_ref().map(item::from_item).transpose()
     }
 
     /// Marks a conversation read. Answers whether there is such a conversation.
@@ -189,14 +181,6 @@ impl Store {
         }
         Err(contended())
     }
-}
-
-async fn pause(attempt: u32) {
-    tokio::time::sleep(std::time::Duration::from_millis(10) * 2_u32.pow(attempt.min(6))).await;
-}
-
-fn contended() -> StoreError {
-    StoreError::Undone { operation: "UpdateItem", left: 1, code: "contended".into() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! is recorded already is not recorded again, and what a call that died left undone is finished.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use domain::opt_out::{AddressHash, Change, Lifter, Source, Subject};
 use domain::{Channel, MemberId, OrgId, Timestamp};
@@ -14,8 +13,8 @@ use super::opt_out_log::OptOutChange;
 use super::read::Consistency;
 use super::{MemberWrite, Written};
 use crate::item::n;
-use crate::transaction::{Committed, Table, Write, next_version};
-use crate::{Result, Store, StoreError};
+use crate::transaction::{Committed, Table, Write, contended, next_version, pause};
+use crate::{Result, Store};
 
 /// How many members' copies go into the transaction of an address; it holds 100 writes at most.
 const WITH_ADDRESS: usize = 80;
@@ -31,14 +30,6 @@ pub struct Recorded {
     pub was_out: bool,
     /// Whether it is now.
     pub is_out: bool,
-}
-
-fn contended() -> StoreError {
-    StoreError::Undone { operation: "TransactWriteItems", left: 1, code: "contended".into() }
-}
-
-async fn pause(attempt: u32) {
-    tokio::time::sleep(Duration::from_millis(10) * 2_u32.pow(attempt.min(6))).await;
 }
 
 impl Store {

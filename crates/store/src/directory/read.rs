@@ -16,16 +16,8 @@ pub(super) enum Consistency {
 impl Store {
     /// One item of the directory, read strongly.
     pub(super) async fn directory_item(&self, pk: &str, sk: &str) -> Result<Option<Item>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.directory)
-            .set_key(Some(key(pk, s(sk))))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        Ok(answer.item)
+        let found = self.get(&self.tables.directory, key(pk, s(sk))).await?;
+        Ok(found)
     }
 
     pub(super) async fn delete_directory_item(&self, pk: &str, sk: &str) -> Result<()> {

@@ -15,17 +15,8 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or the item does not convert.
     pub async fn row(&self, org: &OrgId, id: MessageId) -> Result<Option<Row>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tables.message_logs)
-            .key("pk", s(keys::row(org, id)))
-            .key("sk", n(id.slot))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::call("GetItem"))?;
-        answer.item.as_ref().map(from_item).transpose()
+        let found = self.get(&self.tables.message_logs, key(keys::row(org, id), n(id.slot))).await?;
+        found.as_ref().map(from_item).transpose()
     }
 
     /// All rows of a chunk by slot, read strongly.
