@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::content::Content;
 use domain::gate::{Correspondent, Offer, Planned, Setting, Target as Judged, plan, plan_to};
+use domain::settings::ChannelSettings;
 use domain::{Channel, MemberId, OrgId, Routing};
 use store::Store;
 use store::directory::StoredMember;
@@ -20,18 +21,18 @@ pub(crate) struct Planner {
 }
 
 impl Planner {
-    /// Reads the organisation and its channels.
+    /// Reads the organisation, whose `channels` these are.
     ///
     /// # Errors
     /// If the database gives no answer or the content does not parse.
     pub(crate) async fn load(
         store: &Store,
         org: &OrgId,
+        channels: &[ChannelSettings],
         messages: &[Content],
         routing: Routing,
     ) -> Result<Self, Error> {
-        let configured: BTreeSet<Channel> =
-            store.channels(org).await?.iter().map(|settings| settings.channel).collect();
+        let configured: BTreeSet<Channel> = channels.iter().map(|settings| settings.channel).collect();
         let organisation = store.organisation(org).await?;
         let offer =
             |message: &Content| Offer::new(&message.body, configured.contains(&message.body.channel()));

@@ -152,7 +152,8 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
         return Err(Error::Missing("a block of targets"));
     }
     let content = deps.store.content(org, id).await?.ok_or(Error::Missing("the content"))?;
-    let planner = Planner::load(&deps.store, org, &content.messages, action.routing).await?;
+    let channels = deps.store.channels(org).await?;
+    let planner = Planner::load(&deps.store, org, &channels, &content.messages, action.routing).await?;
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();
     let members = planner.members(&deps.store, org, &targets).await?;

@@ -34,15 +34,6 @@ impl Store {
         Ok(channels)
     }
 
-    /// One channel, if the organisation has configured it.
-    ///
-    /// # Errors
-    /// If DynamoDB gives no answer or the item does not convert.
-    pub async fn channel(&self, org: &OrgId, channel: Channel) -> Result<Option<ChannelSettings>> {
-        let item = self.directory_item(&keys::org(org), &keys::channel(channel)).await?;
-        item.as_ref().map(from_item).transpose()
-    }
-
     /// Changes a channel: `change` makes the new settings from the present ones, and is asked again if others wrote in
     /// between. Its refusal is passed on.
     ///

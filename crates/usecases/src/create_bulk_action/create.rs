@@ -43,12 +43,12 @@ pub(super) async fn create(
     let body = Body::of(request)?;
     let wanted = CreateBulkAction::read(&body)?;
     let now = deps.clock.now();
-    let times = Times::of(&wanted, now);
     let key = key_of(request, "/bulk-actions")?;
     if let Some(made) = made_before(&deps.store, deps.clock.as_ref(), org, key.as_ref()).await? {
         return again(&deps.store, org, &made).await;
     }
-    let times = times?;
+    // After the key: what is answered again may have been accepted long ago.
+    let times = Times::of(&wanted, now)?;
     let channels = deps.store.channels(org).await?;
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     admit(deps, caller).await?;

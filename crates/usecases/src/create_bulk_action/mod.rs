@@ -23,6 +23,8 @@ use crate::Refused;
 use crate::jobs::DispatchQueues;
 use crate::send_one::SendOne;
 
+pub(crate) use content::receipt_window;
+
 /// What `create-bulk-action` needs.
 pub struct CreateBulkActions {
     /// The database.

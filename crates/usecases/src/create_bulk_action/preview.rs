@@ -45,7 +45,7 @@ pub(super) async fn preview(
     let channels = deps.store.channels(org).await?;
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     let (targets, duplicates_removed) = targets(&deps.store, org, wanted.targets).await?;
-    let planner = Planner::load(&deps.store, org, &messages, wanted.routing).await?;
+    let planner = Planner::load(&deps.store, org, &channels, &messages, wanted.routing).await?;
 
     let mut tally = Tally::new(&deps.store, org, &planner, wanted.dedupe);
     let mut blocks = stream::iter(targets.chunks(BLOCK_TARGETS))

@@ -40,12 +40,14 @@ pub(super) async fn reply(
         if let Some(made) = made_before(&deps.store, deps.clock.as_ref(), org, key.as_ref()).await? {
             return again(deps, org, &made).await;
         }
-        let conversation = conversation::find(&deps.store, org, request.param("id")).await?;
+        let found = deps.store.conversation(org, &id).await?;
+        let conversation = found.ok_or_else(conversation::not_found)?;
         let channels = deps.store.channels(org).await?;
         let content = content::freeze_one(&deps.store, caller, &channels, &message).await?;
         let gate1_at = deps.clock.now();
         check_window(&conversation, &content, gate1_at)?;
-        let planner = Planner::load(&deps.store, org, std::slice::from_ref(&content), Routing::All).await?;
+        let said = std::slice::from_ref(&content);
+        let planner = Planner::load(&deps.store, org, &channels, said, Routing::All).await?;
         let letter = Letter {
             by: caller.sub.clone(),
             member_id: conversation.member().cloned(),

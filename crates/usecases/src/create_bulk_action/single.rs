@@ -32,7 +32,8 @@ pub(super) async fn single(
         }
         let channels = deps.store.channels(org).await?;
         let content = content::freeze_one(&deps.store, caller, &channels, &wanted.message).await?;
-        let planner = Planner::load(&deps.store, org, std::slice::from_ref(&content), Routing::All).await?;
+        let said = std::slice::from_ref(&content);
+        let planner = Planner::load(&deps.store, org, &channels, said, Routing::All).await?;
         let gate1_at = deps.clock.now();
         let target = [Target::from(wanted.member_id.clone())];
         let members = planner.members(&deps.store, org, &target).await?;

@@ -62,14 +62,9 @@ pub(super) fn with(conversation: &Json) -> String {
         return member;
     }
     let candidates: Vec<&str> =
-        conversation["candidates"].as_array().into_iter().flatten().filter_map(candidate).collect();
+        conversation["candidates"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     match candidates.as_slice() {
         [] => format!("{address}, unmatched"),
         some => format!("{address}, one of {}", some.join(" ")),
     }
-}
-
-/// A candidate is a member's id, or an object with it.
-fn candidate(candidate: &Json) -> Option<&str> {
-    candidate.as_str().or_else(|| candidate["member_id"].as_str()).or_else(|| candidate["id"].as_str())
 }

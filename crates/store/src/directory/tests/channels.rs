@@ -18,7 +18,7 @@ async fn put(world: &World, change: impl Fn(ChannelSettings) -> ChannelSettings)
 }
 
 async fn sms(world: &World) -> ChannelSettings {
-    world.store.channel(&world.org, Channel::Sms).await.unwrap().unwrap()
+    world.store.channels(&world.org).await.unwrap().remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use domain::content::{Body, Content};
 use domain::opt_out::Keyword;
-use domain::settings::DEFAULT_RECEIPT_WINDOW_S;
 use domain::variables::RENDERER_VERSION;
 use domain::{Channel, ConversationId, MessageId, OrgId, Routing};
 use serde_json::json;
 use ulid::Ulid;
 
 use super::super::ReceiveWebhook;
+use crate::create_bulk_action::receipt_window;
 use crate::opt_out::Heard;
 use crate::planner::Planner;
 use crate::send_one::{Letter, SendOne, Sent, send_one};
@@ -83,10 +83,11 @@ async fn letter(
     let body = body(channel, text);
     let content = Content { template_id: None, renderer: RENDERER_VERSION, body };
     let gate1_at = deps.clock.now();
-    let planner = Planner::load(deps.store, org, std::slice::from_ref(&content), Routing::All).await?;
+    let channels = deps.store.channels(org).await?;
+    let said = std::slice::from_ref(&content);
+    let planner = Planner::load(deps.store, org, &channels, said, Routing::All).await?;
     let conversation =
         deps.store.conversation(org, place).await?.ok_or(Error::Missing("the conversation"))?;
-    let settings = deps.store.channel(org, channel).await?;
     Ok(Letter {
         by: BY.to_owned(),
         member_id: conversation.member().cloned(),
@@ -94,7 +95,7 @@ async fn letter(
         conversation: Some(conversation.id),
         content,
         as_given: json!({ "channel": channel, "body": text }),
-        receipt_window_s: settings.map_or(DEFAULT_RECEIPT_WINDOW_S, |settings| settings.receipt_window_s),
+        receipt_window_s: receipt_window(&channels, channel),
         key: None,
         gate1_at,
     })
