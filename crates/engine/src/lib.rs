@@ -2,7 +2,7 @@
 //!
 //! [`Engine::start`] opens two loopback listeners that the ordinary AWS SDK clients talk to. DynamoDB is
 //! `dynoxide-rs`; SQS is our own twin on SQLite ([`Sqs`]). Both keep their state in a data folder, where it
-//! survives `kill -9`, or in memory for tests.
+//! survives `kill -9`, or in memory for tests. [`InProcess`] has neither listeners nor threads.
 //!
 //! What the engine cannot show: eventual consistency, throttling, transaction conflicts, IAM, encryption.
 //! For SQS also: FIFO queues, the cap on messages in flight, the minute after a queue's deletion, and the
@@ -23,6 +23,7 @@ mod clock;
 mod dynamodb;
 mod error;
 mod folder;
+mod in_process;
 mod server;
 mod sqs;
 
@@ -31,4 +32,5 @@ mod engine;
 pub use crate::clock::{Clock, system_clock};
 pub use crate::engine::{Engine, EngineOptions};
 pub use crate::error::EngineError;
+pub use crate::in_process::{Answer, InProcess};
 pub use crate::sqs::{QueueCounts, Sqs};

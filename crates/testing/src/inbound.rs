@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Channel, Clock, Timestamp};
+use domain::{Channel, Clock, MessageId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -76,7 +76,7 @@ impl Writes {
     }
 
     /// The signed webhook call.
-    pub(crate) fn request(&self, now: Timestamp) -> Request {
+    pub fn request(&self, now: Timestamp) -> Request {
         let mut request = match self.channel {
             Channel::WhatsApp => meta(&[self.message(now)], &[]),
             Channel::Sms | Channel::Email => self.twilio(),
@@ -114,28 +114,40 @@ impl Writes {
         .into();
         fields.extend(self.quotes.iter().map(|id| ("OriginalRepliedMessageSid".to_owned(), id.clone())));
         fields.extend(self.other.iter().map(|(name, value)| (name.clone(), plain(value))));
-        let url = format!("{PUBLIC_BASE_URL}/webhooks/twilio/demo/inbound");
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
-        fields.sort();
-        let mut mac =
-            Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).expect("HMAC takes keys of every length");
-        mac.update(url.as_bytes());
-        for (name, value) in &fields {
-            mac.update(name.as_bytes());
-            mac.update(value.as_bytes());
-        }
-        let signature = STANDARD.encode(mac.finalize().into_bytes());
-        call("POST /webhooks/twilio/{org_id}/inbound", "x-twilio-signature", signature, body)
+        twilio_call("inbound", "", fields)
     }
+}
+
+/// A call of Twilio's, signed over the URL as it was called and the fields.
+fn twilio_call(last: &str, raw_query: &str, mut fields: Vec<(String, String)>) -> Request {
+    let mut url = format!("{PUBLIC_BASE_URL}/webhooks/twilio/demo/{last}");
+    if !raw_query.is_empty() {
+        url = format!("{url}?{raw_query}");
+    }
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+    fields.sort();
+    let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).expect("HMAC takes keys of every length");
+    mac.update(url.as_bytes());
+    for (name, value) in &fields {
+        mac.update(name.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let route = format!("POST /webhooks/twilio/{{org_id}}/{last}");
+    Request { raw_query: raw_query.to_owned(), ..call(&route, "x-twilio-signature", signature, body) }
 }
 
 /// One call of Meta's with messages and preferences.
 fn meta(messages: &[Value], preferences: &[Value]) -> Request {
-    let value = json!({
+    meta_call(&json!({
         "messaging_product": "whatsapp",
         "metadata": { "display_phone_number": "15550001111", "phone_number_id": PHONE_NUMBER_ID },
         "messages": messages, "user_preferences": preferences,
-    });
+    }))
+}
+
+/// A signed call of Meta's.
+fn meta_call(value: &Value) -> Request {
     let body = json!({
         "object": "whatsapp_business_account",
         "entry": [{ "id": "1", "changes": [{ "field": "messages", "value": value }] }],
@@ -145,6 +157,42 @@ fn meta(messages: &[Value], preferences: &[Value]) -> Request {
     mac.update(body.as_bytes());
     let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
     call("POST /webhooks/whatsapp/{org_id}", "x-hub-signature-256", signature, body)
+}
+
+/// A status callback of Twilio's about a message of ours; `code` is Twilio's error code.
+pub fn twilio_status(ours: MessageId, sid: &str, status: &str, code: Option<u32>) -> Request {
+    let mut fields: Vec<(String, String)> = [
+        ("MessageSid", sid),
+        ("AccountSid", ACCOUNT_SID),
+        ("From", "+6421000000"),
+        ("MessageStatus", status),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    fields.extend(code.map(|code| ("ErrorCode".to_owned(), code.to_string())));
+    twilio_call("status", &format!("m={ours}"), fields)
+}
+
+/// A status webhook of Meta's about a message of ours; `code` is Meta's error code.
+pub fn whatsapp_status(
+    ours: MessageId,
+    wamid: &str,
+    status: &str,
+    code: Option<u32>,
+    now: Timestamp,
+) -> Request {
+    let mut said = json!({
+        "id": wamid, "status": status, "timestamp": now.secs().to_string(), "recipient_id": "64210000000",
+        "biz_opaque_callback_data": ours.to_string(),
+    });
+    if let Some(code) = code {
+        said["errors"] = json!([{ "code": code, "title": "as told" }]);
+    }
+    meta_call(&json!({
+        "messaging_product": "whatsapp",
+        "metadata": { "display_phone_number": "15550001111", "phone_number_id": PHONE_NUMBER_ID },
+        "statuses": [said],
+    }))
 }
 
 fn call(route: &str, header: &str, signature: String, body: String) -> Request {

@@ -5,12 +5,13 @@ pub mod conformance;
 mod inbound;
 mod provider;
 mod sources;
+pub mod transport;
 mod world;
 
-pub use inbound::Writes;
+pub use inbound::{Writes, twilio_status, whatsapp_status};
 pub use provider::{Answer, Provider, Seen};
 pub use sources::{CountingIds, TestClock};
-pub use world::{Redelivery, World};
+pub use world::{Functions, Redelivery, Wiring, World, queue_of, url_of};
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use super::state::{Call, State};
 use crate::clock::Clock;
 use crate::server::{Server, Stopping};
-use crate::{EngineError, sqs};
+use crate::{Answer, EngineError, sqs};
 
 /// The queues of an [`Engine`](crate::Engine), without a client in between. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +59,11 @@ impl Sqs {
         Server::spawn(sqs::SERVICE, listener, stopping, |listener, stopping| {
             super::http::serve(listener, twin, stopping)
         })
+    }
+
+    /// Answers one call of the API on the caller's thread.
+    pub(crate) fn answer_now(&self, operation: &str, body: &[u8]) -> Answer {
+        super::http::answer_now(self, operation, body)
     }
 
     /// The names of all queues, in order.

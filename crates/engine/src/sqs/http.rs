@@ -22,6 +22,7 @@ use super::protocol::ReceiveOutput;
 use super::receipt::message_id;
 use super::refusal::{Fault, Refusal};
 use super::state::Call;
+use crate::Answer;
 use crate::server::Stopping;
 
 /// A batch of 1 MiB in which every character is escaped takes six times that.
@@ -40,6 +41,30 @@ pub(super) async fn serve(listener: TcpListener, twin: Sqs, mut stopping: Stoppi
         }
     });
     axum::serve(listener, router).with_graceful_shutdown(async move { stopping.wait().await }).await
+}
+
+/// One call from within the process. A receive does not wait.
+pub(super) fn answer_now(twin: &Sqs, operation: &str, body: &[u8]) -> Answer {
+    let answered = match operation {
+        "ReceiveMessage" => receive_now(twin, body),
+        operation => run(twin, "127.0.0.1", operation, body),
+    };
+    match answered {
+        Ok(body) => Answer { status: 200, query_error: None, body },
+        Err(refusal) => Answer {
+            status: refusal.fault.status(),
+            query_error: Some(query_error(&refusal)),
+            body: error_body(&refusal).into_bytes(),
+        },
+    }
+}
+
+fn receive_now(twin: &Sqs, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let receive = Receive::read(read(body)?)?;
+    match twin.call("127.0.0.1", |call| receive.look(call))? {
+        Look::Answer(output) => write(&output),
+        Look::Nothing { .. } => write(&ReceiveOutput { messages: Vec::new() }),
+    }
 }
 
 async fn answer(State(twin): State<Sqs>, headers: HeaderMap, body: Bytes) -> Response {
@@ -156,13 +181,19 @@ fn unknown(operation: &str) -> Refusal {
     Refusal::new(Fault::UnknownOperation, format!("The operation {operation} is not one of SQS."))
 }
 
+fn error_body(refusal: &Refusal) -> String {
+    serde_json::json!({"__type": refusal.fault.shape(), "message": refusal.message}).to_string()
+}
+
+fn query_error(refusal: &Refusal) -> String {
+    let side = if refusal.fault.is_senders() { "Sender" } else { "Receiver" };
+    format!("{};{side}", refusal.fault.code())
+}
+
 fn refused(refusal: &Refusal) -> Response {
-    let Refusal { fault, message } = refusal;
-    let body = serde_json::json!({"__type": fault.shape(), "message": message});
-    let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let side = if fault.is_senders() { "Sender" } else { "Receiver" };
-    let code = HeaderValue::try_from(format!("{};{side}", fault.code())).ok();
-    response(status, code, body.to_string().into_bytes())
+    let status = StatusCode::from_u16(refusal.fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let code = HeaderValue::try_from(query_error(refusal)).ok();
+    response(status, code, error_body(refusal).into_bytes())
 }
 
 fn response(status: StatusCode, error: Option<HeaderValue>, body: Vec<u8>) -> Response {

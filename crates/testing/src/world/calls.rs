@@ -5,11 +5,6 @@ use std::collections::BTreeMap;
 use domain::permission::Caller;
 use domain::{BulkActionId, Clock};
 use serde_json::{Value, json};
-use usecases::create_bulk_action::create_bulk_action;
-use usecases::manage_directory;
-use usecases::read_log::read_log;
-use usecases::receive_webhook::receive_webhook;
-use usecases::unsubscribe::unsubscribe;
 use wire::api::http::{Reply, Request};
 
 use super::World;
@@ -25,7 +20,8 @@ impl World {
         self.request(&Self::as_somebody(route, path, &body)).await
     }
 
-    fn as_somebody(route: &str, path: &[(&str, &str)], body: &Value) -> Request {
+    /// A call of the API by somebody who may do everything.
+    pub fn as_somebody(route: &str, path: &[(&str, &str)], body: &Value) -> Request {
         Request {
             route: route.to_owned(),
             path: path.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -77,15 +73,7 @@ impl World {
     /// # Panics
     /// If the world has no such function.
     pub async fn answer(&self, request: &Request) -> Reply {
-        let functions = &self.functions;
-        match conformance::contract().function_of(&request.route) {
-            Some("create-bulk-action") => create_bulk_action(&functions.create, request).await,
-            Some("read-log") => read_log(&functions.read, request).await,
-            Some("manage-directory") => manage_directory::handle(&functions.directory, request).await,
-            Some("receive-webhook") => receive_webhook(&functions.webhooks, request).await,
-            Some("unsubscribe") => unsubscribe(&functions.unsubscribe, request).await,
-            other => panic!("{}: the world has no function {other:?}", request.route),
-        }
+        self.functions.answer(request).await
     }
 
     /// Calls the API and expects success.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use channels::ses::CertificateCache;
-use domain::{Clock, Ids, OrgId};
+use domain::{Clock, Ids, OrgId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use queue::Queue;
@@ -12,35 +12,50 @@ use serde_json::Value;
 use store::Store;
 use store::directory::UnsubscribeTokens;
 use usecases::Notes;
-use usecases::apply_receipt::ApplyReceipt;
-use usecases::create_bulk_action::CreateBulkActions;
-use usecases::dispatch::Dispatch;
+use usecases::apply_receipt::{ApplyReceipt, apply_receipt};
+use usecases::create_bulk_action::{CreateBulkActions, create_bulk_action};
+use usecases::dispatch::{Connect, Dispatch, dispatch};
 use usecases::jobs::DispatchQueues;
-use usecases::manage_directory::Directory;
-use usecases::read_log::ReadLog;
-use usecases::receive_webhook::{Known, ReceiveWebhook};
+use usecases::manage_directory::{self, Directory};
+use usecases::read_log::{ReadLog, read_log};
+use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
 use usecases::reconcile::Reconcile;
 use usecases::secrets::{SecretError, SecretSource};
-use usecases::send_message::SendMessage;
-use usecases::unsubscribe::Unsubscribe;
+use usecases::send_message::{SendMessage, send_message};
+use usecases::unsubscribe::{Unsubscribe, unsubscribe};
+use wire::api::http::{Reply, Request};
+use wire::queue::Job;
 
-use super::queue_of;
-use crate::provider::{FakeChannel, Provider};
-use crate::{CountingIds, TestClock, inbound};
+use crate::{conformance, inbound};
 
-/// What the functions are made of.
-pub(super) struct Functions {
-    pub(super) create: CreateBulkActions,
-    pub(super) fan_out: SendMessage,
-    pub(super) whatsapp: Dispatch<FakeChannel<0>>,
-    pub(super) sms: Dispatch<FakeChannel<1>>,
-    pub(super) email: Dispatch<FakeChannel<2>>,
-    pub(super) receipts: ApplyReceipt,
-    pub(super) reconcile: Reconcile,
-    pub(super) directory: Directory,
-    pub(super) read: ReadLog,
-    pub(super) webhooks: ReceiveWebhook,
-    pub(super) unsubscribe: Unsubscribe,
+/// One instance of every function, with ways to the providers.
+pub struct Functions<W, S, E> {
+    create: CreateBulkActions,
+    fan_out: SendMessage,
+    whatsapp: Dispatch<W>,
+    sms: Dispatch<S>,
+    email: Dispatch<E>,
+    receipts: ApplyReceipt,
+    /// `reconcile`, which takes no input.
+    pub reconcile: Reconcile,
+    directory: Directory,
+    read: ReadLog,
+    webhooks: ReceiveWebhook,
+    unsubscribe: Unsubscribe,
+}
+
+/// What functions are made of.
+pub struct Wiring<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// SQS.
+    pub sqs: &'a aws_sdk_sqs::Client,
+    /// The queues' URLs, by logical id.
+    pub urls: &'a BTreeMap<String, String>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub ids: Arc<dyn Ids>,
 }
 
 /// The same secrets for every organisation.
@@ -52,71 +67,118 @@ impl SecretSource for Secrets {
     }
 }
 
-impl Functions {
-    pub(super) fn new(
-        store: &Store,
-        sqs: &aws_sdk_sqs::Client,
-        urls: &BTreeMap<String, String>,
-        clock: &Arc<TestClock>,
-        provider: &Provider,
-    ) -> Self {
-        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-        let ids: Arc<dyn Ids> = Arc::new(CountingIds::default());
+impl Wiring<'_> {
+    /// The queue `name`, e.g. `dispatch-sms`.
+    pub fn queue<J: Job>(&self, name: &str) -> Queue<J> {
+        super::queue_of(self.sqs, self.urls, name)
+    }
+
+    fn dispatcher<C: Connect>(&self, connect: C) -> Dispatch<C> {
+        Dispatch {
+            store: self.store.clone(),
+            queue: self.queue(&format!("dispatch-{}", C::CHANNEL)),
+            secrets: Arc::new(Secrets),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+            notes: Notes::default(),
+            connect,
+        }
+    }
+}
+
+impl<W: Connect, S: Connect, E: Connect> Functions<W, S, E> {
+    /// Wires them.
+    pub fn new(wiring: &Wiring<'_>, (whatsapp, sms, email): (W, S, E)) -> Self {
+        let Wiring { store, clock, ids, .. } = wiring;
         let queues = DispatchQueues {
-            whatsapp: queue_of(sqs, urls, "dispatch-whatsapp"),
-            sms: queue_of(sqs, urls, "dispatch-sms"),
-            email: queue_of(sqs, urls, "dispatch-email"),
+            whatsapp: wiring.queue("dispatch-whatsapp"),
+            sms: wiring.queue("dispatch-sms"),
+            email: wiring.queue("dispatch-email"),
         };
-        let webhook_queues = queues.clone();
         Self {
             create: CreateBulkActions {
-                store: store.clone(),
-                queue: queue_of(sqs, urls, "send-message"),
+                store: (*store).clone(),
+                queue: wiring.queue("send-message"),
                 dispatch: queues.clone(),
-                clock: Arc::clone(&clock),
-                ids: Arc::clone(&ids),
+                clock: Arc::clone(clock),
+                ids: Arc::clone(ids),
             },
             fan_out: SendMessage {
-                store: store.clone(),
-                queue: queue_of(sqs, urls, "send-message"),
+                store: (*store).clone(),
+                queue: wiring.queue("send-message"),
                 dispatch: queues.clone(),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
             },
-            whatsapp: dispatcher(store, &queues.whatsapp, &clock, &ids, FakeChannel(provider.clone())),
-            sms: dispatcher(store, &queues.sms, &clock, &ids, FakeChannel(provider.clone())),
-            email: dispatcher(store, &queues.email, &clock, &ids, FakeChannel(provider.clone())),
+            whatsapp: wiring.dispatcher(whatsapp),
+            sms: wiring.dispatcher(sms),
+            email: wiring.dispatcher(email),
             receipts: ApplyReceipt {
-                store: store.clone(),
-                clock: Arc::clone(&clock),
+                store: (*store).clone(),
+                clock: Arc::clone(clock),
                 notes: Notes::default(),
             },
             reconcile: Reconcile {
-                store: store.clone(),
-                send_message: queue_of(sqs, urls, "send-message"),
+                store: (*store).clone(),
+                send_message: wiring.queue("send-message"),
                 dispatch: queues.clone(),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
             },
-            directory: Directory { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },
-            read: ReadLog { store: store.clone(), clock: Arc::clone(&clock) },
+            directory: Directory {
+                store: (*store).clone(),
+                clock: Arc::clone(clock),
+                notes: Notes::default(),
+            },
+            read: ReadLog { store: (*store).clone(), clock: Arc::clone(clock) },
             webhooks: ReceiveWebhook {
-                store: store.clone(),
-                queue: queue_of(sqs, urls, "apply-receipt"),
-                dispatch: webhook_queues,
+                store: (*store).clone(),
+                queue: wiring.queue("apply-receipt"),
+                dispatch: queues,
                 notes: Notes::default(),
                 secrets: Arc::new(Secrets),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
                 certificates: CertificateCache::new(no_http(), None),
                 known: Known::default(),
                 public_base_url: inbound::PUBLIC_BASE_URL.to_owned(),
                 sns_topic_arn: "arn:aws:sns:us-east-1:1:none".to_owned(),
             },
             unsubscribe: Unsubscribe {
-                store: store.clone(),
-                clock,
+                store: (*store).clone(),
+                clock: Arc::clone(clock),
                 notes: Notes::default(),
                 tokens: UnsubscribeTokens::new(store.keys().clone()),
             },
         }
+    }
+
+    /// What the function that `infra/openapi.yaml` names for the route answers.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    pub async fn answer(&self, request: &Request) -> Reply {
+        match conformance::contract().function_of(&request.route) {
+            Some("create-bulk-action") => create_bulk_action(&self.create, request).await,
+            Some("read-log") => read_log(&self.read, request).await,
+            Some("manage-directory") => manage_directory::handle(&self.directory, request).await,
+            Some("receive-webhook") => receive_webhook(&self.webhooks, request).await,
+            Some("unsubscribe") => unsubscribe(&self.unsubscribe, request).await,
+            other => panic!("{}: there is no function {other:?}", request.route),
+        }
+    }
+
+    /// Runs one job of the queue `name`, to be over by `deadline`.
+    ///
+    /// # Errors
+    /// Those of the function, and if the body does not parse.
+    pub async fn run(&self, name: &str, body: &str, deadline: Timestamp) -> anyhow::Result<()> {
+        match name {
+            "send-message" => send_message(&self.fan_out, serde_json::from_str(body)?).await?,
+            "dispatch-whatsapp" => dispatch(&self.whatsapp, serde_json::from_str(body)?, deadline).await?,
+            "dispatch-sms" => dispatch(&self.sms, serde_json::from_str(body)?, deadline).await?,
+            "dispatch-email" => dispatch(&self.email, serde_json::from_str(body)?, deadline).await?,
+            "apply-receipt" => apply_receipt(&self.receipts, vec![serde_json::from_str(body)?]).await?,
+            other => anyhow::bail!("no function reads {other}"),
+        }
+        Ok(())
     }
 }
 
@@ -124,22 +186,4 @@ impl Functions {
 fn no_http() -> reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| channels::http_client().expect("an HTTP client can be made")).clone()
-}
-
-fn dispatcher<const CHANNEL: usize>(
-    store: &Store,
-    queue: &Queue<wire::queue::DispatchJob>,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn Ids>,
-    connect: FakeChannel<CHANNEL>,
-) -> Dispatch<FakeChannel<CHANNEL>> {
-    Dispatch {
-        store: store.clone(),
-        queue: queue.clone(),
-        secrets: Arc::new(Secrets),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(ids),
-        notes: Notes::default(),
-        connect,
-    }
 }

@@ -16,9 +16,9 @@ use store::directory::{AddressKeys, UnsubscribeTokens};
 use store::{Store, Tables};
 use wire::queue::Job;
 
-use crate::TestClock;
-use crate::provider::Provider;
-use functions::Functions;
+use crate::provider::{FakeChannel, Provider};
+use crate::{CountingIds, TestClock};
+pub use functions::{Functions, Wiring};
 
 /// How queue messages are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct World {
     sqs: aws_sdk_sqs::Client,
     urls: BTreeMap<String, String>,
     redelivery: Redelivery,
-    functions: Functions,
+    functions: Functions<FakeChannel<0>, FakeChannel<1>, FakeChannel<2>>,
 }
 
 impl World {
@@ -72,7 +72,16 @@ impl World {
         let keys = AddressKeys::new(b"a master key for tests, of 32 bytes and more")?;
         let provider = Provider::new(UnsubscribeTokens::new(keys.clone()));
         let store = Store::new(clients.dynamodb.clone(), tables, keys);
-        let functions = Functions::new(&store, &clients.sqs, &urls, &clock, &provider);
+        let wiring = Wiring {
+            store: &store,
+            sqs: &clients.sqs,
+            urls: &urls,
+            clock: Arc::clone(&clock) as _,
+            ids: Arc::new(CountingIds::default()),
+        };
+        let channels =
+            (FakeChannel(provider.clone()), FakeChannel(provider.clone()), FakeChannel(provider.clone()));
+        let functions = Functions::new(&wiring, channels);
         let world = Self {
             provider,
             clock,
@@ -123,7 +132,11 @@ impl Drop for World {
     }
 }
 
-fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
+/// The URL of the queue `name`, e.g. `dispatch-sms`.
+///
+/// # Panics
+/// If there is no such queue.
+pub fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
     // Queues go by their logical ids: `dispatch-sms` is `DispatchSmsQueue`.
     let upper =
         |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
@@ -131,6 +144,7 @@ fn url_of(urls: &BTreeMap<String, String>, name: &str) -> String {
     urls.get(&format!("{logical}Queue")).cloned().expect("a queue of that name")
 }
 
-fn queue_of<J: Job>(sqs: &aws_sdk_sqs::Client, urls: &BTreeMap<String, String>, name: &str) -> Queue<J> {
+/// The queue `name`.
+pub fn queue_of<J: Job>(sqs: &aws_sdk_sqs::Client, urls: &BTreeMap<String, String>, name: &str) -> Queue<J> {
     Queue::new(sqs.clone(), url_of(urls, name))
 }

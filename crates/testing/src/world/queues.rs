@@ -9,10 +9,7 @@ use domain::receipt::{Receipt, Report};
 use domain::{Channel, Clock};
 use futures_util::FutureExt;
 use queue::Queue;
-use usecases::apply_receipt::apply_receipt;
-use usecases::dispatch::dispatch;
 use usecases::reconcile::{Report as Reconciled, reconcile};
-use usecases::send_message::send_message;
 use wire::queue::{ApplyReceiptJob, Job};
 
 use super::{Redelivery, World, queue_of, url_of};
@@ -164,19 +161,7 @@ impl World {
 
     /// Runs one job as its function would.
     async fn run(&self, name: &str, body: &str) -> anyhow::Result<()> {
-        let functions = &self.functions;
-        let deadline = self.clock.now() + Duration::from_mins(1);
-        match name {
-            "send-message" => send_message(&functions.fan_out, serde_json::from_str(body)?).await?,
-            "dispatch-whatsapp" => {
-                dispatch(&functions.whatsapp, serde_json::from_str(body)?, deadline).await?;
-            }
-            "dispatch-sms" => dispatch(&functions.sms, serde_json::from_str(body)?, deadline).await?,
-            "dispatch-email" => dispatch(&functions.email, serde_json::from_str(body)?, deadline).await?,
-            "apply-receipt" => apply_receipt(&functions.receipts, vec![serde_json::from_str(body)?]).await?,
-            other => anyhow::bail!("no function reads {other}"),
-        }
-        Ok(())
+        self.functions.run(name, body, self.clock.now() + Duration::from_mins(1)).await
     }
 
     /// Messages on all queues, dead-letter queues included.
