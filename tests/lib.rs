@@ -1,1 +1,3 @@
-//! Tests of the whole system: `it/` by behaviour, `fixtures/` real payloads.
+//! Tests across crates. The simulation is a library, so that both `cargo test` and the program `simulate` can run it.
+
+pub mod simulation;

@@ -175,10 +175,21 @@ impl<W: Connect, S: Connect, E: Connect> Functions<W, S, E> {
             "dispatch-whatsapp" => dispatch(&self.whatsapp, serde_json::from_str(body)?, deadline).await?,
             "dispatch-sms" => dispatch(&self.sms, serde_json::from_str(body)?, deadline).await?,
             "dispatch-email" => dispatch(&self.email, serde_json::from_str(body)?, deadline).await?,
-            "apply-receipt" => apply_receipt(&self.receipts, vec![serde_json::from_str(body)?]).await?,
+            "apply-receipt" => self.run_receipts(&[body]).await?,
             other => anyhow::bail!("no function reads {other}"),
         }
         Ok(())
+    }
+}
+
+impl<W, S, E> Functions<W, S, E> {
+    /// Runs several jobs of `apply-receipt` together.
+    ///
+    /// # Errors
+    /// Those of the function, and if a body does not parse.
+    pub async fn run_receipts(&self, bodies: &[&str]) -> anyhow::Result<()> {
+        let jobs = bodies.iter().map(|body| serde_json::from_str(body)).collect::<Result<_, _>>()?;
+        Ok(apply_receipt(&self.receipts, jobs).await?)
     }
 }
 
