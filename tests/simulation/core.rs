@@ -1,6 +1,6 @@
 //! What all of a simulation shares.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::InProcess;
@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::network::Witness;
 use super::sabotage::Sabotage;
 use super::time::Time;
+use super::{Plan, Story};
 
 /// The names of the tables, as the template has them.
 pub(crate) const BULK_ACTIONS: &str = "tidings-local-bulk-actions";
@@ -32,6 +33,9 @@ pub(crate) struct Core {
     pub(crate) witness: Witness,
     /// What is broken on purpose.
     pub(crate) sabotage: Option<Sabotage>,
+    /// The one call whose answer is lost, counted from 1.
+    lost: Option<u64>,
+    calls: AtomicU64,
     /// Something was put on a queue, or purged.
     pub(crate) queues_changed: Notify,
     healed: AtomicBool,
@@ -59,10 +63,13 @@ pub(crate) enum About {
 }
 
 impl Core {
-    pub(crate) fn new(seed: u64, sabotage: Option<Sabotage>) -> Arc<Self> {
+    pub(crate) fn new(plan: &Plan) -> Arc<Self> {
         let time = Time::begin();
-        let dice = Dice::of(seed);
-        let faults = Faults::drawn(&dice);
+        let dice = Dice::of(plan.seed);
+        let (faults, lost) = match plan.story {
+            Story::Life => (Faults::drawn(&dice), None),
+            Story::Scene { lost, .. } => (Faults::default(), lost),
+        };
         let engine = InProcess::new(Arc::new(move || time.millis())).expect("an engine in memory starts");
         Arc::new(Self {
             time,
@@ -72,7 +79,9 @@ impl Core {
             diary: Diary::new(time),
             ledger: Ledger::default(),
             witness: Witness::default(),
-            sabotage,
+            sabotage: plan.sabotage,
+            lost,
+            calls: AtomicU64::new(0),
             queues_changed: Notify::new(),
             healed: AtomicBool::new(false),
             violations: Mutex::default(),
@@ -87,6 +96,16 @@ impl Core {
 
     pub(crate) fn is_healed(&self) -> bool {
         self.healed.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call of AWS or of a provider. Whether it is the one whose answer is lost.
+    pub(crate) fn loses_answer(&self) -> bool {
+        self.lost == Some(self.calls.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// How many calls were made.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Whether a fault of this probability happens now.
@@ -132,7 +151,7 @@ impl Core {
                 "ExpressionAttributeValues": { ":shard": { "S": format!("WORK#{shard}") } },
             });
             let item = self.peek_all(&query).into_iter().next()?;
-            text(&item["due_at"]).parse::<domain::Timestamp>().ok().map(domain::Timestamp::millis)
+            text(&item["due_at"]).parse::<i64>().ok()
         };
         (0..8).filter_map(due).min()
     }

@@ -93,6 +93,14 @@ impl Ledger {
         self.book().accepted.clone()
     }
 
+    /// Who got what, sorted.
+    pub(crate) fn sorted(&self) -> Vec<(String, String)> {
+        let mut all: Vec<_> =
+            self.book().accepted.iter().map(|accepted| (accepted.to.clone(), accepted.text.clone())).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Requests that were begun, by message.
     pub(crate) fn requests(&self) -> BTreeMap<MessageId, u32> {
         self.book().requests.clone()

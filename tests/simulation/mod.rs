@@ -44,6 +44,7 @@ use self::core::{About, BULK_ACTIONS, Core, DIRECTORY, MESSAGE_LOGS};
 use host::Host;
 use network::{Wires, millis};
 use people::{Memory, People};
+pub use people::Scene;
 pub use sabotage::Sabotage;
 
 /// When faults end, at the latest, in milliseconds since the beginning.
@@ -65,6 +66,8 @@ pub struct Run {
     pub story: String,
     /// Everything that happened.
     pub diary: String,
+    /// What providers accepted: the recipient and the text of each message, sorted.
+    pub ledger: Vec<(String, String)>,
     /// What the run was made of, for statistics.
     pub tally: Tally,
 }
@@ -78,16 +81,51 @@ pub struct Tally {
     pub rows: usize,
     /// Dispatchers that were killed.
     pub killed: usize,
+    /// Calls of AWS and of providers.
+    pub calls: u64,
+}
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Decides whatever is left open.
+    pub seed: u64,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
+    /// What happens.
+    pub story: Story,
+}
+
+/// What happens in a simulation.
+#[derive(Debug, Clone, Copy)]
+pub enum Story {
+    /// Whatever the seed decides.
+    Life,
+    /// One thing, and at most one fault.
+    Scene {
+        /// The thing.
+        scene: Scene,
+        /// The call whose answer is lost, counted from 1.
+        lost: Option<u64>,
+    },
+}
+
+/// Runs one simulation of whatever the seed decides.
+///
+/// # Panics
+/// If the world cannot be set up: that is no finding about the product.
+pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Run {
+    play(Plan { seed, sabotage, story: Story::Life })
 }
 
 /// Runs one simulation.
 ///
 /// # Panics
-/// If the world cannot be set up: that is no finding about the product.
-pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Run {
+/// As [`run`].
+pub fn play(plan: Plan) -> Run {
     let alone = std::thread::Builder::new().stack_size(STACK).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        LocalSet::new().block_on(&runtime.expect("a runtime can be made"), simulate(seed, sabotage))
+        LocalSet::new().block_on(&runtime.expect("a runtime can be made"), simulate(plan))
     });
     match alone.expect("a thread can be made").join() {
         Ok(run) => run,
@@ -95,12 +133,16 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Run {
     }
 }
 
-async fn simulate(seed: u64, sabotage: Option<Sabotage>) -> Run {
-    let core = Core::new(seed, sabotage);
-    core.diary.note("world", format!("seed {seed}, {:?}", core.faults), Vec::new());
+async fn simulate(plan: Plan) -> Run {
+    let core = Core::new(&plan);
+    core.diary.note("world", format!("{plan:?}, {:?}", core.faults), Vec::new());
     let (reporter, accepted) = tokio::sync::mpsc::unbounded_channel();
     let host = Rc::new(connect(&core, reporter).await);
-    let members = people::set_up(&host).await;
+    let members = match plan.story {
+        Story::Life => people::drawn(&host),
+        Story::Scene { .. } => people::few(),
+    };
+    people::set_up(&host, &members).await;
     let people = Rc::new(People { host: Rc::clone(&host), members, memory: RefCell::new(Memory::default()) });
 
     for (queue, batch) in queues::QUEUES {
@@ -110,15 +152,23 @@ async fn simulate(seed: u64, sabotage: Option<Sabotage>) -> Run {
     tokio::task::spawn_local(receipts::report_all(Rc::clone(&host), accepted));
     tokio::task::spawn_local(Rc::clone(&host).purges());
 
-    let healing = Rc::clone(&host);
-    tokio::task::spawn_local(async move {
-        sleep(millis(HEAL_MS)).await;
-        healing.core.heal();
-    });
-    people.act().await;
+    match plan.story {
+        Story::Life => {
+            let healing = Rc::clone(&host);
+            tokio::task::spawn_local(async move {
+                sleep(millis(HEAL_MS)).await;
+                healing.core.heal();
+            });
+            people.act().await;
+        }
+        Story::Scene { scene, .. } => {
+            core.heal();
+            people.play(scene).await;
+        }
+    }
     settle(&host).await;
     checks::settled(&host, &people.memory.borrow()).await;
-    told(seed, &host)
+    told(plan.seed, &host)
 }
 
 /// The functions' world: tables and queues as the template names them.
@@ -172,10 +222,12 @@ fn told(seed: u64, host: &Host) -> Run {
         violations: violations.iter().map(|v| format!("{}: {}", v.promise, v.what)).collect(),
         story,
         diary: core.diary.text(),
+        ledger: core.ledger.sorted(),
         tally: Tally {
             accepted: core.ledger.accepted().len(),
             rows: core.witness.rows().len(),
             killed: host.dispatchers_lost.get(),
+            calls: core.calls(),
         },
     }
 }

@@ -118,6 +118,7 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
         let core = &self.core;
         let faults = &core.faults.provider;
         let problem = || Problem::new(Some("42".into()), "as told");
+        let lost = core.loses_answer() || core.fault(faults.answer_lost);
         let there = core.dice.mostly_small(1, 50);
         let back = core.dice.mostly_small(1, 50);
         let back = if core.fault(faults.slow) { core.dice.between(50, 12_000) } else { back };
@@ -146,7 +147,6 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
             sleep(millis(there + back.min(100))).await;
             return refusal;
         }
-        let lost = core.fault(faults.answer_lost);
         self.accept_after(there, id, to, text);
         if lost || there + back > TIMEOUT_MS {
             sleep(millis(TIMEOUT_MS)).await;

@@ -114,6 +114,9 @@ impl Host {
             join_all(each).await.into_iter().map(|result| result.is_ok()).collect()
         };
         let Some(done) = self.invoke(queue, QUEUE_TIMEOUT, work).await else { return };
+        if queue.starts_with("dispatch-") && done.contains(&false) {
+            self.dispatchers_lost.set(self.dispatchers_lost.get() + 1);
+        }
         for (message, done) in messages.iter().zip(done) {
             if done && !core.fault(core.faults.delete_lost) {
                 let handle = json!({ "QueueUrl": self.url(queue), "ReceiptHandle": message.handle });

@@ -1,3 +1,136 @@
-//! `cargo run --release -p tests --bin simulate -- --seeds 100000 [--from N]`: as many simulations as wanted.
+//! `cargo run --release -p tests --bin simulate -- --seeds 100000 [--from N]`: as many simulations as wanted, with progress. Exit status 1 if
+//! any fails; its number replays it exactly.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use tests::simulation::{Run, Sabotage, run};
+
+/// Simulates the whole system, one seed after the other, and holds it to its promises.
+#[derive(Debug, Parser)]
+#[command(name = "simulate")]
+struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many run at once; as many as there are processors if left out.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Runs a careless version, which must be caught: `NoClaim`, `NoMark`, ...; `all` tells for each when and by what.
+    #[arg(long)]
+    sabotage: Option<String>,
+    /// Prints the whole diary of every seed.
+    #[arg(long)]
+    diary: bool,
+    /// Goes on after this many seeds that failed.
+    #[arg(long, default_value_t = 5)]
+    failures: usize,
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.sabotage.as_deref() {
+        Some("all") => {
+            let caught = Sabotage::ALL.iter().filter(|sabotage| catch(&arguments, **sabotage)).count();
+            println!("{caught} of {} careless versions were caught", Sabotage::ALL.len());
+            if caught == Sabotage::ALL.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Some(name) => match Sabotage::ALL.into_iter().find(|sabotage| format!("{sabotage:?}") == name) {
+            Some(sabotage) => simulate(&arguments, Some(sabotage)),
+            None => {
+                eprintln!("there is no careless version {name}; there are {:?}", Sabotage::ALL);
+                ExitCode::FAILURE
+            }
+        },
+        None => simulate(&arguments, None),
+    }
+}
+
+/// Whether a careless version is caught within the seeds.
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn catch(arguments: &Arguments, sabotage: Sabotage) -> bool {
+    let seeds = arguments.from..arguments.from + arguments.seeds;
+    let caught = seeds.clone().map(|seed| run(seed, Some(sabotage))).find(|run| !run.violations.is_empty());
+    let name = format!("{sabotage:?}");
+    match caught {
+        Some(run) => {
+            let after = run.seed - arguments.from + 1;
+            println!("{name:<20} caught after {after:>4} seeds: {}", run.violations[0]);
+            true
+        }
+        None => {
+            println!("{name:<20} NOT CAUGHT in {} seeds", arguments.seeds);
+            false
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn simulate(arguments: &Arguments, sabotage: Option<Sabotage>) -> ExitCode {
+    let next = AtomicU64::new(arguments.from);
+    let end = arguments.from + arguments.seeds;
+    let accepted = AtomicUsize::new(0);
+    let failed: Mutex<Vec<Run>> = Mutex::default();
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left; {msg}");
+    let bar = ProgressBar::new(arguments.seeds).with_style(style.expect("the template is well formed"));
+    let began = std::time::Instant::now();
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.unwrap_or(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let run = run(seed, sabotage);
+                    accepted.fetch_add(run.tally.accepted, Ordering::Relaxed);
+                    bar.inc(1);
+                    if arguments.diary {
+                        bar.suspend(|| println!("{}", run.diary));
+                    }
+                    if run.violations.is_empty() {
+                        continue;
+                    }
+                    bar.suspend(|| tell(&run));
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.push(run);
+                    bar.set_message(format!("{} failed", failed.len()));
+                    if failed.len() >= arguments.failures {
+                        next.store(end, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let ran = bar.position();
+    let mut failed: Vec<u64> =
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).iter().map(|run| run.seed).collect();
+    failed.sort_unstable();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = ran as f64 / began.elapsed().as_secs_f64();
+    println!(
+        "{ran} seeds from {}: {} failed {failed:?}; {} messages accepted; {rate:.1} seeds per second",
+        arguments.from,
+        failed.len(),
+        accepted.into_inner()
+    );
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn tell(run: &Run) {
+    println!("\nseed {} FAILED", run.seed);
+    for violation in &run.violations {
+        println!("  {violation}");
+    }
+    println!("\n{}", run.story);
+}

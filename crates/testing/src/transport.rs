@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -53,7 +53,8 @@ pub trait Network: fmt::Debug + Send + Sync + 'static {
     fn carry(&self, call: Call) -> BoxFuture<'static, Result<Answer, Silence>>;
 }
 
-/// Clients that speak to `network`. They repeat nothing by themselves: where a repeat belongs to a test, its network makes it.
+/// Clients that speak to `network`. They repeat nothing by themselves: where a repeat belongs to a test, its network makes it. Nor do they
+/// watch how fast bytes move, for which they would look at the machine's own clock.
 pub fn clients(network: &Arc<dyn Network>) -> Clients {
     let client = |service| Wire { service, network: Arc::clone(network) };
     let credentials = || Credentials::new("local", "local", None, None, "local");
@@ -63,6 +64,7 @@ pub fn clients(network: &Arc<dyn Network>) -> Clients {
         .credentials_provider(credentials())
         .endpoint_url("http://engine.test")
         .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(client(Service::DynamoDb));
     let sqs = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -70,6 +72,7 @@ pub fn clients(network: &Arc<dyn Network>) -> Clients {
         .credentials_provider(credentials())
         .endpoint_url("http://engine.test")
         .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(client(Service::Sqs));
     Clients {
         dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),

@@ -1,6 +1,6 @@
 //! `send-message`: writes the rows of a block of targets, makes parcels of them and puts these on their channels' queues.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
         cover(&deps.store, action, &mut chunks, gate1_at).await?;
     }
     let jobs: Vec<Vec<(Channel, DispatchJob)>> = stream::iter(chunks.into_iter().zip(first_chunk..))
-        .map(|(rows, number)| write_chunk(deps, action, number, rows, gate1_at))
+        .map(|(rows, number)| write_chunk(deps, action, number, rows))
         .buffer_unordered(CONCURRENT_CHUNKS)
         .try_collect()
         .await?;
@@ -216,7 +216,6 @@ async fn write_chunk(
     action: &Action,
     number: u32,
     mut rows: Vec<Row>,
-    gate1_at: Timestamp,
 ) -> Result<Vec<(Channel, DispatchJob)>, Error> {
     let (org, id) = (&action.org_id, action.id);
     let created = deps.store.create_rows(&rows).await?;
@@ -226,10 +225,14 @@ async fn write_chunk(
     }
     deps.store.create_chunk(org, id.ulid(), &Chunk::of_rows(number, &rows)).await?;
 
-    let waiting = |row: &Row| (row.status == MessageStatus::Queued).then_some(row.channel);
-    let channels: BTreeSet<Channel> = rows.iter().filter_map(waiting).collect();
+    // Gate 2 has to look back to when the rows were judged, which whoever wrote them did, perhaps long ago.
+    let mut judged_at: BTreeMap<Channel, Timestamp> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.status == MessageStatus::Queued) {
+        let at = judged_at.entry(row.channel).or_insert(row.created_at);
+        *at = row.created_at.min(*at);
+    }
     let mut jobs = Vec::new();
-    for channel in channels {
+    for (channel, gate1_at) in judged_at {
         let parcel = Parcel::fresh(number, channel, gate1_at, deps.clock.now());
         deps.store.create_parcel(org, id.ulid(), &parcel).await?;
         jobs.push((channel, jobs::dispatch(action, &parcel)));

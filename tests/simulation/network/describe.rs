@@ -56,11 +56,10 @@ pub(super) fn describe(call: &Call, request: &Value) -> String {
 /// A statement with its parameters. The fields of an insert stand in no order, so that only its key is told.
 fn statement(statement: &Value) -> String {
     let said = statement["Statement"].as_str().unwrap_or_default();
-    let parameters: Vec<&Value> = statement["Parameters"].as_array().into_iter().flatten().collect();
     if said.starts_with("INSERT") {
-        return format!("INSERT {}", key_in(&parameters).unwrap_or_default());
+        return format!("INSERT {}", inserted(statement).unwrap_or_default());
     }
-    let mut parameters = parameters.into_iter();
+    let mut parameters = statement["Parameters"].as_array().into_iter().flatten();
     let parts: Vec<&str> = said.split('?').collect();
     let mut told = String::new();
     for (place, part) in parts.iter().enumerate() {
@@ -97,15 +96,11 @@ fn key(key: &Value) -> String {
     format!("{}/{}", text(&key["pk"]), text(&key["sk"]))
 }
 
-/// The key among the parameters of a statement: a row's partition is its organisation, its send and its chunk.
-fn key_in(parameters: &[&Value]) -> Option<String> {
-    let is_row = |value: &Value| value["S"].as_str().is_some_and(|text| text.matches('#').count() == 2);
-    let place = parameters.iter().position(|value| is_row(value))?;
-    let slot = |value: &&&Value| value["N"].as_str().is_some_and(|n| n.len() <= 2);
-    let pk = text(parameters[place]);
-    // Of an update the slot follows; of an insert it stands anywhere, under a name that the statement tells and its values do not.
-    let sk = parameters.get(place + 1).filter(slot).map(|value| text(value)).unwrap_or_default();
-    Some(format!("{pk}/{sk}"))
+/// The key of an update of a row: its first parameters are what it sets, then the partition and the slot follow.
+fn updated(statement: &Value) -> Option<String> {
+    let sets = statement["Statement"].as_str()?.split_once(" WHERE ")?.0.matches('?').count();
+    let parameters = &statement["Parameters"];
+    Some(format!("{}/{}", text(&parameters[sets]), text(&parameters[sets + 1])))
 }
 
 /// The keys of all items that a call is about, and the ids of jobs that it puts on a queue.
@@ -141,15 +136,7 @@ pub(crate) fn touched(call: &Call, request: &Value) -> Vec<String> {
         }
         (_, "BatchExecuteStatement") => {
             let statements = request["Statements"].as_array().into_iter().flatten();
-            let of = |statement: &Value| {
-                let parameters: Vec<&Value> =
-                    statement["Parameters"].as_array().into_iter().flatten().collect();
-                match statement["Statement"].as_str().unwrap_or_default().starts_with("INSERT") {
-                    true => inserted(statement),
-                    false => key_in(&parameters),
-                }
-            };
-            statements.filter_map(of).collect()
+            statements.filter_map(|statement| inserted(statement).or_else(|| updated(statement))).collect()
         }
         _ => vec![key(&request["Key"])],
     }
@@ -157,8 +144,7 @@ pub(crate) fn touched(call: &Call, request: &Value) -> Vec<String> {
 
 /// The key of an insert, whose fields are named in the statement.
 fn inserted(statement: &Value) -> Option<String> {
-    let said = statement["Statement"].as_str()?;
-    let fields = said.split_once('{')?.1;
+    let fields = statement["Statement"].as_str()?.strip_prefix("INSERT")?.split_once('{')?.1;
     let names: Vec<&str> = fields.split(',').filter_map(|field| field.split('\'').nth(1)).collect();
     let of = |wanted: &str| {
         let place = names.iter().position(|name| *name == wanted)?;

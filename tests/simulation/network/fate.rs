@@ -52,6 +52,9 @@ impl Fate {
 pub(super) fn draw(core: &Core, call: &Call, request: &Value) -> Fate {
     let faults = &core.faults;
     let gives_up_ms = || core.dice.between(GIVES_UP_MS.0, GIVES_UP_MS.1);
+    if core.loses_answer() {
+        return Fate::Lost { gives_up_ms: GIVES_UP_MS.1 };
+    }
     if core.fault(faults.not_reached) {
         return Fate::NotReached;
     }

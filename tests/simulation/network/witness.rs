@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testing::transport::Call;
 
 use super::describe::touched;
-use crate::simulation::core::{About, Core, MESSAGE_LOGS, text};
+use crate::simulation::core::{About, BULK_ACTIONS, Core, MESSAGE_LOGS, text};
 
 /// What was seen last.
 #[derive(Debug, Default)]
@@ -25,16 +25,17 @@ impl Witness {
         for key in touched(call, &request) {
             let Some((pk, sk)) = key.split_once('/') else { continue };
             if sk == "ACTION" {
-                self.saw_action(pk);
+                self.look_at_action(core, pk);
             } else if let (2, Ok(slot)) = (pk.matches('#').count(), sk.parse::<u16>()) {
                 self.look_at_row(core, who, pk, slot);
             }
         }
     }
 
-    fn saw_action(&self, pk: &str) {
+    fn look_at_action(&self, core: &Core, pk: &str) {
         let id = pk.rsplit('#').next().and_then(|ulid| format!("ba_{ulid}").parse().ok());
-        if let Some(id) = id {
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": "ACTION" } });
+        if let Some(id) = id.filter(|_| core.peek(BULK_ACTIONS, &key).is_some()) {
             self.actions.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         }
     }

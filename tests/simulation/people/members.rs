@@ -4,8 +4,6 @@ use domain::{Channel, Clock};
 use serde_json::{Value, json};
 use store::directory::UnsubscribeTokens;
 use testing::{World, Writes};
-use wire::api::http::Request;
-
 use super::People;
 use crate::simulation::host::Host;
 use crate::simulation::time::FunctionClock;
@@ -34,7 +32,7 @@ impl Member {
 }
 
 /// The members of a simulation: some share a phone, some lack one. The last digit of a phone is its nature.
-fn drawn(host: &Host) -> Vec<Member> {
+pub(crate) fn drawn(host: &Host) -> Vec<Member> {
     let dice = &host.core.dice;
     let count = if dice.happens(0.15) { dice.count(90, 130) } else { dice.count(1, 30) };
     let mut members: Vec<Member> = Vec::new();
@@ -53,11 +51,26 @@ fn drawn(host: &Host) -> Vec<Member> {
     members
 }
 
+/// Four members for a scene: two share a phone, and messages to the last one fail.
+pub(crate) fn few() -> Vec<Member> {
+    let member = |number: usize, phone: &str, nature: u8| Member {
+        id: format!("m{number}"),
+        name: format!("Name{number}"),
+        phone: Some(phone.to_owned()),
+        email: Some(format!("name{number}x{nature}@example.org")),
+    };
+    vec![
+        member(0, "+64211000000", 0),
+        member(1, "+64211000010", 0),
+        member(2, "+64211000000", 0),
+        member(3, "+64211000038", 8),
+    ]
+}
+
 /// Sets the organisation up, before anything goes wrong.
-pub(crate) async fn set_up(host: &Host) -> Vec<Member> {
+pub(crate) async fn set_up(host: &Host, members: &[Member]) {
     let ok = async |route: &str, path: &[(&str, &str)], body: Value| {
-        let instance = Request { path: World::as_somebody(route, path, &body).path, ..World::as_somebody(route, path, &body) };
-        let reply = host.outside(&instance).await;
+        let reply = host.outside(&World::as_somebody(route, path, &body)).await;
         assert!(reply.status < 300, "{route}: {} {}", reply.status, reply.body);
     };
     ok("PUT /organisation", &[], json!({ "name": "St Mark", "country": "NZ", "time_zone": "Pacific/Auckland" })).await;
@@ -77,10 +90,8 @@ pub(crate) async fn set_up(host: &Host) -> Vec<Member> {
         "parameters": [{ "position": 1, "component": "body" }, { "position": 2, "component": "body" }],
     });
     ok("PUT /templates/{id}", &[("id", "note")], template).await;
-    let members = drawn(host);
     let all: Vec<Value> = members.iter().map(Member::json).collect();
     ok("POST /members/import", &[], json!({ "members": all })).await;
-    members
 }
 
 impl People {
@@ -97,7 +108,7 @@ impl People {
     }
 
     /// What a member writes, as the provider brings it: again and again until it is taken.
-    async fn brought(&self, channel: Channel, from: &str, number: usize, text: &str) -> Option<u16> {
+    pub(super) async fn brought(&self, channel: Channel, from: &str, number: usize, text: &str) -> Option<u16> {
         let now = FunctionClock(self.host.core.time).now();
         let request = Self::writes(channel, from, number, text).request(now);
         crate::simulation::receipts::call(&self.host, &request).await
@@ -180,7 +191,7 @@ impl People {
         self.ask(&World::as_somebody(route, &[("id", &member.id)], &body)).await;
     }
 
-    fn opted_out(&self, channel: Channel, address: &str, began_ms: u64) {
+    pub(super) fn opted_out(&self, channel: Channel, address: &str, began_ms: u64) {
         let number = self.note(format!("the opt-out of {address} from {channel} is acknowledged"));
         self.host.core.ledger.opted_out(channel, address, began_ms, number);
     }

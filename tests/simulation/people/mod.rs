@@ -1,6 +1,8 @@
 //! The people: those who send, and those who are written to. Each of them acts at a time of its own, and repeats what was not answered.
 
+mod attacks;
 mod members;
+mod scenes;
 mod sends;
 
 use std::cell::RefCell;
@@ -14,7 +16,8 @@ use wire::api::http::{Reply, Request};
 use super::core::About;
 use super::host::Host;
 use super::network::millis;
-pub(crate) use members::{Member, set_up};
+pub(crate) use members::{Member, drawn, few, set_up};
+pub use scenes::Scene;
 pub(crate) use sends::Asked;
 
 /// How often somebody repeats what was not answered.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{BulkActionId, Channel, MessageId};
+use domain::{BulkActionId, Channel};
 use serde_json::{Value, json};
 use testing::World;
 use wire::api::http::Request;
@@ -29,7 +29,7 @@ pub(crate) enum What {
     Reply,
 }
 
-fn keyed(mut request: Request, key: &str) -> Request {
+pub(super) fn keyed(mut request: Request, key: &str) -> Request {
     request.headers.insert("idempotency-key".to_owned(), key.to_owned());
     request
 }
@@ -69,7 +69,7 @@ impl People {
     }
 
     /// Asks, perhaps twice at once; remembers what came of it.
-    async fn create(&self, tag: &str, what: What, request: &Request) -> Option<String> {
+    pub(super) async fn create(&self, tag: &str, what: What, request: &Request) -> Option<String> {
         let (first, second) = if self.host.core.fault(self.host.core.faults.redelivery) {
             let (first, second) = futures_util::future::join(self.ask(request), self.ask(request)).await;
             (first, Some(second))
@@ -96,7 +96,7 @@ impl People {
     }
 
     /// An action that was accepted, if there is one.
-    fn an_action(&self) -> Option<(String, BulkActionId)> {
+    pub(super) fn an_action(&self) -> Option<(String, BulkActionId)> {
         let memory = self.memory.borrow();
         let bulk = |asked: &&Asked| matches!(asked.what, What::Bulk | What::Retry(_));
         let all: Vec<(String, BulkActionId)> = memory
@@ -176,45 +176,10 @@ impl People {
             }
         }
     }
-
-    /// Calls that pretend to come from a provider, or are about what they have no business with: nothing may come of them.
-    pub(super) async fn attack(&self) {
-        use domain::receipt::Report;
-        let core = &self.host.core;
-        for _ in 0..10 {
-            tokio::time::sleep(Duration::from_secs(core.dice.between(1, 30))).await;
-            let accepted = core.ledger.accepted();
-            let Some(victim) = accepted.last().filter(|_| core.fault(core.faults.receipts.hostile)) else {
-                continue;
-            };
-            let about = MessageId { slot: victim.id.slot.wrapping_add(200), ..victim.id };
-            let mut forged = crate::simulation::receipts::webhook(&self.host, victim, victim.id, Report::Read);
-            forged.body.push(b'0');
-            let other = match victim.channel {
-                Channel::Sms => Channel::WhatsApp,
-                Channel::WhatsApp | Channel::Email => Channel::Sms,
-            };
-            let mut wrong = victim.clone();
-            wrong.channel = other;
-            for (request, expected) in [
-                (forged, 403),
-                // Genuine, but about a message that does not exist, and about one of another channel.
-                (crate::simulation::receipts::webhook(&self.host, &wrong, about, Report::Read), 204),
-                (crate::simulation::receipts::webhook(&self.host, &wrong, victim.id, Report::Read), 204),
-            ] {
-                self.note("somebody calls the webhook who has no business to");
-                let status = crate::simulation::receipts::call(&self.host, &request).await;
-                if status.is_some_and(|status| status != expected && !(expected == 204 && status == 200)) {
-                    let what = format!("a hostile call was answered with {status:?}, not {expected}");
-                    core.violated("P9", About::Message(victim.id), what);
-                }
-            }
-        }
-    }
 }
 
 /// A message whose text begins with `tag` and ends with the recipient's name.
-fn message(channel: Channel, tag: &str) -> Value {
+pub(super) fn message(channel: Channel, tag: &str) -> Value {
     let body = format!("{tag} {{{{member.first_names}}}}");
     match channel {
         Channel::Sms => json!({ "channel": "sms", "body": body }),
