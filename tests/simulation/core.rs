@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::InProcess;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
-
 use super::diary::Diary;
 use super::dice::Dice;
 use super::faults::Faults;
 use super::ledger::Ledger;
-use super::network::Witness;
+use super::network::{Past, Witness};
 use super::sabotage::Sabotage;
+use super::queues::Wakes;
 use super::time::Time;
 use super::{Plan, Story};
 
@@ -31,13 +30,14 @@ pub(crate) struct Core {
     pub(crate) diary: Diary,
     pub(crate) ledger: Ledger,
     pub(crate) witness: Witness,
+    pub(crate) past: Past,
     /// What is broken on purpose.
     pub(crate) sabotage: Option<Sabotage>,
     /// The one call whose answer is lost, counted from 1.
     lost: Option<u64>,
     calls: AtomicU64,
-    /// Something was put on a queue, or purged.
-    pub(crate) queues_changed: Notify,
+    /// When something becomes visible in a queue.
+    pub(crate) wakes: Wakes,
     healed: AtomicBool,
     violations: Mutex<Vec<Violation>>,
 }
@@ -79,10 +79,11 @@ impl Core {
             diary: Diary::new(time),
             ledger: Ledger::default(),
             witness: Witness::default(),
+            past: Past::default(),
             sabotage: plan.sabotage,
             lost,
             calls: AtomicU64::new(0),
-            queues_changed: Notify::new(),
+            wakes: Wakes::default(),
             healed: AtomicBool::new(false),
             violations: Mutex::default(),
         })

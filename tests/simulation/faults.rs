@@ -22,7 +22,7 @@ pub(crate) struct Faults {
     pub(crate) conflict: f64,
     /// A batch is carried out in part.
     pub(crate) partly: f64,
-    /// An index does not know of a write yet.
+    /// A read that is not consistent does not know of a write yet.
     pub(crate) lagging: f64,
     /// A call takes seconds.
     pub(crate) slow: f64,

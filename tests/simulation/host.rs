@@ -48,8 +48,8 @@ pub(crate) struct Host {
     /// Instances that wait for work, by function.
     idle: RefCell<BTreeMap<&'static str, Vec<Instance>>>,
     made: Cell<u32>,
-    /// Invocations of dispatchers that were killed or ran into an error: their claims die.
-    pub(crate) dispatchers_lost: Cell<usize>,
+    /// Invocations that were killed or ran into an error, by function: their claims die, and somebody has to drive their work again.
+    lost: RefCell<BTreeMap<&'static str, usize>>,
     /// Work that is going on.
     pub(crate) at_work: Cell<usize>,
 }
@@ -81,7 +81,7 @@ impl Host {
             reporter,
             idle: RefCell::default(),
             made: Cell::new(0),
-            dispatchers_lost: Cell::new(0),
+            lost: RefCell::default(),
             at_work: Cell::new(0),
         }
     }
@@ -147,12 +147,20 @@ impl Host {
             None => {
                 let why = if killed_after.is_some() { "is killed" } else { "runs out of time" };
                 core.diary.note(&name, why, Vec::new());
-                if function.starts_with("dispatch-") {
-                    self.dispatchers_lost.set(self.dispatchers_lost.get() + 1);
-                }
+                self.loses(function);
                 None
             }
         }
+    }
+
+    /// An invocation came to nothing.
+    pub(crate) fn loses(&self, function: &'static str) {
+        *self.lost.borrow_mut().entry(function).or_default() += 1;
+    }
+
+    /// How many invocations of functions whose names begin so came to nothing.
+    pub(crate) fn lost(&self, prefix: &str) -> usize {
+        self.lost.borrow().iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, count)| count).sum()
     }
 
     /// A call of the API, or of a provider; `None` if no answer came.

@@ -79,7 +79,7 @@ pub struct Tally {
     pub accepted: usize,
     /// Rows that were written.
     pub rows: usize,
-    /// Dispatchers that were killed.
+    /// Dispatchers that were killed or gave up.
     pub killed: usize,
     /// Calls of AWS and of providers.
     pub calls: u64,
@@ -226,7 +226,7 @@ fn told(seed: u64, host: &Host) -> Run {
         tally: Tally {
             accepted: core.ledger.accepted().len(),
             rows: core.witness.rows().len(),
-            killed: host.dispatchers_lost.get(),
+            killed: host.lost("dispatch-"),
             calls: core.calls(),
         },
     }

@@ -27,12 +27,16 @@ pub(super) fn check(host: &Host, memory: &Memory, sent: &[Sent]) {
     at_most_a_group(host, sent);
 }
 
+/// Work that was driven again so often without an outcome is given up.
+const GIVEN_UP_AFTER: usize = 5;
+
 /// We give an action up only where nothing else was possible.
 fn stopped(host: &Host, sent: &Sent) {
     let action = &sent.action;
     if action.status == BulkActionStatus::Failed
         && let Some(reason) = &action.failure_reason
         && !(reason == "schedule_missed" && action.finished_at.is_some_and(|at| at >= action.expires_at))
+        && host.lost("send-message") < GIVEN_UP_AFTER
     {
         host.core.violated("P2", key(action.id), format!("it was given up: {reason}"));
     }
@@ -68,7 +72,7 @@ fn every_row(host: &Host, sent: &[Sent]) {
         let wrong = if was_accepted {
             wrong_if_accepted(core, host, row, &reports)
         } else {
-            wrong_if_not(row, requests.contains_key(id))
+            wrong_if_not(host, row, requests.contains_key(id))
         };
         if let Some(wrong) = wrong {
             core.violated("P2", About::Message(*id), format!("{id} is {}: {wrong}", row.status));
@@ -100,11 +104,13 @@ fn wrong_if_accepted(core: &Core, host: &Host, row: &Row, reports: &[Report]) ->
     }
 }
 
-fn wrong_if_not(row: &Row, requested: bool) -> Option<String> {
+fn wrong_if_not(host: &Host, row: &Row, requested: bool) -> Option<String> {
     match (row.status, row.reason) {
         (MessageStatus::Skipped, _) => None,
-        (MessageStatus::Failed, Some(Reason::Failed(FailureCode::InternalError))) => {
-            Some("it was given up for a reason of ours".to_owned())
+        (MessageStatus::Failed, Some(Reason::Failed(FailureCode::InternalError)))
+            if host.lost("dispatch-") < GIVEN_UP_AFTER =>
+        {
+            Some("it was given up although hardly anything had failed".to_owned())
         }
         (MessageStatus::Failed, _) => None,
         // The provider was called, or a dispatcher stopped after it had moved the mark.
@@ -117,7 +123,7 @@ fn wrong_if_not(row: &Row, requested: bool) -> Option<String> {
 fn at_most_a_group(host: &Host, sent: &[Sent]) {
     let stopped: Vec<&Row> =
         sent.iter().flat_map(|sent| &sent.rows).filter(|row| row.unknown == Some(Unknown::Stopped)).collect();
-    let most = 20 * host.dispatchers_lost.get();
+    let most = 20 * host.lost("dispatch-");
     if let Some(row) = stopped.last().filter(|_| stopped.len() > most) {
         let what = format!("{} messages are unknown although only {most} may be", stopped.len());
         host.core.violated("P2", About::Message(row.id), what);

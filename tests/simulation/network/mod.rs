@@ -4,6 +4,7 @@
 mod describe;
 mod fate;
 mod partly;
+mod stale;
 mod witness;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::core::Core;
 use super::time::Caller;
 pub(crate) use describe::touched;
 use fate::Fate;
+pub(crate) use stale::Past;
 pub(crate) use witness::Witness;
 
 /// The network of a simulation.
@@ -83,10 +85,10 @@ async fn carry(core: Arc<Core>, caller: Arc<Caller>, call: Call) -> Result<Answe
         }
         Fate::Fine | Fate::Twice => {
             let times = if matches!(fate, Fate::Twice) { 2 } else { 1 };
-            let answer = on_its_way(&core, &caller, call, there, times);
+            let answer = on_its_way(&core, &caller, call.clone(), there, times);
             let answer = answer.await.map_err(|_| Silence::TimedOut)?;
             sleep(millis(back)).await;
-            Ok(answer)
+            Ok(stale::seen(&core, &call, answer))
         }
     }
 }
@@ -126,6 +128,9 @@ fn perform(core: &Core, who: &str, call: &Call) -> Answer {
     };
     match call.service {
         Service::DynamoDb => {
+            if describe::is_write(&call.operation) {
+                core.past.remember(core, &call);
+            }
             let answer = core.engine.call_dynamodb(&call.operation, &call.body);
             if describe::is_write(&call.operation) {
                 core.witness.look(core, who, &call);
@@ -137,7 +142,7 @@ fn perform(core: &Core, who: &str, call: &Call) -> Answer {
         }
         Service::Sqs => {
             let answer = core.engine.call_sqs(&call.operation, call.body.as_bytes());
-            core.queues_changed.notify_waiters();
+            core.wakes.sent(core.time, &call.body);
             answer
         }
     }

@@ -34,7 +34,8 @@ impl Member {
 /// The members of a simulation: some share a phone, some lack one. The last digit of a phone is its nature.
 pub(crate) fn drawn(host: &Host) -> Vec<Member> {
     let dice = &host.core.dice;
-    let count = if dice.happens(0.15) { dice.count(90, 130) } else { dice.count(1, 30) };
+    // Small worlds meet as many troubles as large ones, and are done sooner; some need more than one chunk.
+    let count = if dice.happens(0.06) { dice.count(90, 130) } else { dice.count(1, 14) };
     let mut members: Vec<Member> = Vec::new();
     for number in 0..count {
         // Most natures are good ones; 7, 8 and 9 are not.
