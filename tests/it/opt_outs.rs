@@ -1,6 +1,11 @@
 //! An opt-out wins, at both gates.
 
+use std::time::Duration;
+
+use domain::member::Address;
+use domain::{Channel, Clock, MessageId};
 use serde_json::{Value, json};
+use store::row::Row;
 use testing::World;
 
 use crate::support::failed_items;
@@ -39,6 +44,33 @@ async fn an_opt_out_between_the_rows_and_the_call_still_wins() {
     assert_eq!(failed_items(&world, id).await, [("m1".to_owned(), "opted_out".to_owned())].into());
 }
 
+/// Found by the crash tests: the parcel said that gate 1 had looked when the second worker did, so that gate 2 did not look as far back as
+/// the first worker's rows.
+#[tokio::test]
+async fn an_opt_out_wins_over_rows_whose_writer_was_stopped_before_it_could_hand_them_on() {
+    let world = World::start().await;
+    let members = world.members(3).await;
+    let id = world.send_sms(&members, "Hi").await;
+    let row = |(slot, member): (u16, &String)| Row {
+        address: Some(Address::stored(format!("+6421{:07}", 1_000_000 + u32::from(slot)))),
+        ..Row::queued(
+            World::org(),
+            MessageId { send: id.ulid(), chunk: 0, slot },
+            member.parse().unwrap(),
+            Channel::Sms,
+            world.clock.now(),
+        )
+    };
+    let rows: Vec<Row> = (0..).zip(&members).map(row).collect();
+    assert_eq!(world.store.create_rows(&rows).await.unwrap(), [true; 3]);
+    world.purge();
+    world.clock.advance(Duration::from_secs(5));
+    opt_out(&world, "m1", "sms").await;
+    world.live(Duration::from_mins(5)).await;
+    assert_eq!(world.provider.calls().len(), 2, "gate 2 saw it");
+    assert_eq!(failed_items(&world, id).await, [("m1".to_owned(), "opted_out".to_owned())].into());
+}
+
 #[tokio::test]
 async fn an_opt_out_of_one_channel_leaves_the_others_open() {
     let world = World::start().await;
@@ -51,7 +83,7 @@ async fn an_opt_out_of_one_channel_leaves_the_others_open() {
     world.drain().await;
     let accepted = world.provider.accepted();
     assert_eq!(accepted.len(), 1);
-    assert_eq!(accepted[0].channel, domain::Channel::Email);
+    assert_eq!(accepted[0].channel, Channel::Email);
 }
 
 #[tokio::test]
@@ -71,7 +103,7 @@ async fn a_lifted_opt_out_lets_messages_through_again() {
     let world = World::start().await;
     let members = world.members(1).await;
     opt_out(&world, "m0", "sms").await;
-    world.clock.advance(std::time::Duration::from_secs(1));
+    world.clock.advance(Duration::from_secs(1));
     world
         .ok("DELETE /members/{id}/opt-outs/{channel}", &[("id", "m0"), ("channel", "sms")], Value::Null)
         .await;

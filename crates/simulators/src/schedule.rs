@@ -96,10 +96,17 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
         .prepare("SELECT id, due_ms, occurred_ms, attempts, callback FROM callbacks ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut open = Vec::new();
+    let mut unreadable = 0_usize;
     while let Some(row) = rows.next()? {
-        let Ok(callback) = serde_json::from_str(&row.get::<_, String>(4)?) else { continue };
+        let Ok(callback) = serde_json::from_str(&row.get::<_, String>(4)?) else {
+            unreadable += 1;
+            continue;
+        };
         let (id, due_ms) = (row.get(0)?, row.get(1)?);
         open.push(Pending { id, due_ms, occurred_ms: row.get(2)?, attempts: row.get(3)?, callback });
+    }
+    if unreadable > 0 {
+        tracing::warn!(unreadable, "callbacks of an older version are left out");
     }
     Ok(open)
 }

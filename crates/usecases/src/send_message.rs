@@ -210,7 +210,8 @@ async fn cover(store: &Store, action: &Action, chunks: &mut [Vec<Row>], now: Tim
     Ok(())
 }
 
-/// Writes a chunk's rows, then its summary, then its parcels: whoever finds a parcel finds all its rows.
+/// Writes a chunk's rows, then its summary, then its parcels: whoever finds a parcel finds all its rows. A row's `created_at` is the time of its
+/// gate 1.
 async fn write_chunk(
     deps: &SendMessage,
     action: &Action,
@@ -223,6 +224,8 @@ async fn write_chunk(
         // Another worker was here: its rows are the truth, whatever we would have written.
         rows = deps.store.rows_of_chunk(org, id.ulid(), number).await?;
     }
+    // And so is its gate 1, perhaps minutes ago: gate 2 has to see what happened since.
+    let gate1_at = rows.iter().map(|row| row.created_at).fold(gate1_at, Timestamp::min);
     deps.store.create_chunk(org, id.ulid(), &Chunk::of_rows(number, &rows)).await?;
 
     // Gate 2 has to look back to when the rows were judged, which whoever wrote them did, perhaps long ago.

@@ -112,24 +112,24 @@ pub(crate) struct EventReport {
     pub(crate) sent: Arc<Sent>,
 }
 
-/// As it is kept.
+/// As it is kept. A callback says of what kind it is beside these, so that none of them may be named `kind`.
 #[derive(Serialize, Deserialize)]
 struct Kept<S> {
-    kind: Kind,
+    event: Kind,
     recipient: String,
     sent: S,
 }
 
 impl Serialize for EventReport {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Kept { kind: self.kind, recipient: self.recipient.clone(), sent: &*self.sent }.serialize(serializer)
+        Kept { event: self.kind, recipient: self.recipient.clone(), sent: &*self.sent }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for EventReport {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let kept = Kept::<Sent>::deserialize(deserializer)?;
-        Ok(Self { kind: kept.kind, recipient: kept.recipient, sent: Arc::new(kept.sent) })
+        Ok(Self { kind: kept.event, recipient: kept.recipient, sent: Arc::new(kept.sent) })
     }
 }
 
@@ -235,11 +235,13 @@ mod tests {
         }
     }
 
+    /// Found by the crash tests: with two fields of one name, no event survived a restart.
     #[test]
     fn an_event_is_read_back_as_it_was_kept() {
         let sent = Arc::new(Sent(json!({"messageId": "0100"})));
         let report = EventReport { kind: Kind::Bounce, recipient: "a@b.org".to_owned(), sent };
-        let kept = serde_json::to_string(&report).unwrap();
-        assert_eq!(serde_json::from_str::<EventReport>(&kept).unwrap(), report);
+        let callback = crate::callback::Callback::SesEvent(report);
+        let kept = serde_json::to_string(&callback).unwrap();
+        assert_eq!(serde_json::from_str::<crate::callback::Callback>(&kept).unwrap(), callback);
     }
 }

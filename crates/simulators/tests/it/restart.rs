@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::ses::{mail, send};
 use crate::stage::{Hooks, NUMBER, Running, Stage};
+use crate::whatsapp::template;
 
 #[tokio::test]
 async fn reports_that_are_due_later_go_out_after_a_restart() {
@@ -31,6 +33,31 @@ async fn reports_that_are_due_later_go_out_after_a_restart() {
     stage.sms_to("+447700900124", "").await;
     stage.hooks.take(|call| call.field("MessageStatus") == "delivered").await;
     assert_eq!(stage.hooks.left(|call| call.field("MessageSid") == sid), 0);
+}
+
+#[tokio::test]
+async fn reports_of_every_provider_and_what_readers_do_go_out_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::open_in(Some(folder.path())).await;
+    stage.confirm_subscription().await;
+    for provider in ["twilio", "whatsapp", "ses"] {
+        stage.running.behave(&json!({"provider": provider, "callback": {"delay_ms": 1_000}})).await;
+    }
+    let link = format!("List-Unsubscribe: <{}/leave/1>\r\n", stage.hooks.url);
+    let one_click = format!("{link}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+    send(&stage.running, &mail("ann0004@example.com", &one_click)).await.unwrap();
+    stage.sms_to("+447700900004", "").await;
+    assert_eq!(stage.running.whatsapp(&template("+447700900123")).await.unwrap().0, 200);
+    stage.running.stop().await;
+
+    let running = Running::start(Some(folder.path()), &stage.hooks.url).await;
+    for path in
+        ["/webhooks/ses", "/webhooks/ses", "/status", "/status", "/webhooks/whatsapp/demo", "/leave/1"]
+    {
+        stage.hooks.take_path(path).await;
+    }
+    stage.hooks.take(|call| call.field("Body") == "STOP").await;
+    running.stop().await;
 }
 
 #[tokio::test]
