@@ -224,8 +224,6 @@ async fn write_chunk(
         // Another worker was here: its rows are the truth, whatever we would have written.
         rows = deps.store.rows_of_chunk(org, id.ulid(), number).await?;
     }
-    // And so is its gate 1, perhaps minutes ago: gate 2 has to see what happened since.
-    let gate1_at = rows.iter().map(|row| row.created_at).fold(gate1_at, Timestamp::min);
     deps.store.create_chunk(org, id.ulid(), &Chunk::of_rows(number, &rows)).await?;
 
     // Gate 2 has to look back to when the rows were judged, which whoever wrote them did, perhaps long ago.
