@@ -7,10 +7,10 @@ mod provider;
 mod sources;
 mod world;
 
-pub use inbound::Writes;
+pub use inbound::{PUBLIC_BASE_URL, Writes, secret_of};
 pub use provider::{Answer, Provider, Seen};
 pub use sources::{CountingIds, TestClock};
-pub use world::{Redelivery, World};
+pub use world::{Contents, Redelivery, Snapshot, World};
 
 use std::collections::BTreeMap;
 use std::path::Path;
