@@ -7,6 +7,7 @@ mod conversations;
 mod day;
 mod erase;
 mod frozen;
+mod hostile;
 mod household;
 mod idempotency;
 mod layers;

@@ -9,6 +9,15 @@ use crate::{Channel, TemplateId};
 
 pub use prepared::{Prepared, Rendered};
 
+/// Longest SMS, in characters, typed as well as with its values: Twilio's limit for a body (error 21617).
+pub const MAX_SMS: usize = 1_600;
+/// Longest free text on WhatsApp, in characters, typed as well as with its values: Meta's limit for a body.
+pub const MAX_WHATSAPP_TEXT: usize = 4_096;
+/// Longest subject, in characters: a header line of RFC 5322, 2.1.1.
+pub const MAX_SUBJECT: usize = 998;
+/// Longest value of a WhatsApp template's parameter, in characters, typed as well as with its values.
+pub const MAX_PARAMETER: usize = 1_024;
+
 /// The message of one channel, as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {

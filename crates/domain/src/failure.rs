@@ -32,7 +32,8 @@ spelled!(
         CarrierBlocked = "carrier_blocked",
         /// The mail came back.
         Bounced = "bounced",
-        /// The provider refused the message or the request.
+        /// The provider refused the message or the request, or would: with this recipient's values it is too long, and the detail says what
+        /// it may have.
         ProviderRejected = "provider_rejected",
         /// The provider could not be reached.
         ProviderUnavailable = "provider_unavailable",
@@ -113,7 +114,12 @@ fn failure_sentence(code: FailureCode, channel: Channel, detail: Option<&str>) -
         },
         FailureCode::CarrierBlocked => "The carrier or the provider blocked the message".into(),
         FailureCode::Bounced => "The mail came back: the mailbox does not exist or refuses it".into(),
-        FailureCode::ProviderRejected => format!("The {label} provider refused the message"),
+        FailureCode::ProviderRejected => match detail {
+            Some(most) => format!(
+                "With this member's values the message would have more than {most}, the most that {label} takes; it was not sent"
+            ),
+            None => format!("The {label} provider refused the message"),
+        },
         FailureCode::ProviderUnavailable => format!("The {label} provider could not be reached"),
         FailureCode::Expired => "It could not be sent while it was still useful".into(),
         FailureCode::InternalError => "An error in Tidings stopped it; it was not sent".into(),

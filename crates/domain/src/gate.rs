@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::content::{Body, Prepared};
 use crate::member::{Address, Member};
-use crate::variables::{Variable, VariableError};
+use crate::variables::{Unwritable, Variable, VariableError};
 use crate::{Channel, FailureCode, Reason, Routing, SkipCode};
 
 /// How much of an address that cannot be read is kept, in characters: a row stays small.
 const MOST_SHOWN: usize = 100;
+/// How many of the variables that have no value are named.
+const MOST_NAMED: usize = 10;
 
 /// A channel of a send, prepared once for all recipients.
 #[derive(Debug, Clone)]
@@ -178,11 +180,26 @@ fn unwritable(offer: &Offer, values: &BTreeMap<Variable, String>) -> Option<Refu
     let mut values = values.clone();
     // Made from the message id when it is sent; here it only has to exist.
     values.insert(Variable::UnsubscribeUrl, "https://example.com".into());
-    let missing = offer.message.render(&values).err()?;
-    Some(Refusal {
-        reason: Reason::Failed(FailureCode::MissingVariable),
-        detail: Some(missing.variables.join(", ")),
-    })
+    Some(offer.message.render(&values).err()?.into())
+}
+
+impl From<Unwritable> for Refusal {
+    fn from(unwritable: Unwritable) -> Self {
+        let (code, detail) = match unwritable {
+            Unwritable::Missing(names) => (FailureCode::MissingVariable, first_of(&names)),
+            Unwritable::TooLong(most) => (FailureCode::ProviderRejected, most.to_string()),
+        };
+        Self { reason: Reason::Failed(code), detail: Some(detail) }
+    }
+}
+
+/// Some names, and how many there are beside: a row stays small.
+fn first_of(names: &[String]) -> String {
+    let first = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => first,
+        others => format!("{first} and {others} more"),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! recipient: a variable without value and default fails that recipient, so no message has a hole in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 mod escape;
 mod parser;
@@ -21,6 +22,10 @@ pub use variable::{UnknownVariable, Variable, is_field_name};
 /// The version of the rules in this module. It is frozen with the content of each action, so that the log shows for ever
 /// what a recipient received: a change to what some text renders to is a new version beside this one.
 pub const RENDERER_VERSION: u32 = 1;
+
+/// Most variables in one text, each counted as often as it stands there. Checked when a text is saved or sent: the work of writing a text, and how far
+/// values can blow it up, follow from it.
+pub const MAX_VARIABLES: usize = 500;
 
 /// A parsed text, ready to be rendered for any number of recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +51,43 @@ impl Values for BTreeMap<Variable, String> {
     }
 }
 
-/// Variables that have neither value nor default for a recipient; each once, in the order of the text.
+/// Most that a text may come to once its variables are filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Most {
+    /// So many characters.
+    Characters(usize),
+    /// So many bytes of UTF-8.
+    Bytes(usize),
+}
+
+impl Most {
+    pub(crate) fn is_exceeded_by(self, text: &str) -> bool {
+        match self {
+            // Characters are counted only where the bytes do not settle it.
+            Self::Characters(most) => text.len() > most && text.chars().count() > most,
+            Self::Bytes(most) => text.len() > most,
+        }
+    }
+}
+
+impl fmt::Display for Most {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Characters(most) => write!(f, "{most} characters"),
+            Self::Bytes(most) => write!(f, "{most} bytes"),
+        }
+    }
+}
+
+/// Why a text cannot be written for a recipient.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no value for {}", .variables.join(", "))]
-pub struct Missing {
-    /// The paths of the variables, at least one.
-    pub variables: Vec<String>,
+pub enum Unwritable {
+    /// Variables that have neither value nor default, by their paths: at least one, each once, in the order of the text.
+    #[error("no value for {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// With this recipient's values it would be longer than it may be.
+    #[error("it would have more than {0}")]
+    TooLong(Most),
 }
 
 impl Template {
@@ -75,32 +111,44 @@ impl Template {
         bare.map(|(variable, _)| variable).collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// The text for one recipient. Values, and defaults where they take a value's place, are escaped; the text around
-    /// them stays as it was typed. The result has no limit of its own: callers hold it to the limit of their channel.
+    /// How many variables stand in the text, each as often as it does. [`MAX_VARIABLES`] may be sent.
+    pub fn count(&self) -> usize {
+        self.holes().count()
+    }
+
+    /// The text for one recipient, of at most `most`. Values, and defaults where they take a value's place, are escaped;
+    /// the text around them stays as it was typed.
     ///
     /// # Errors
     ///
-    /// [`Missing`] names every variable that has neither value nor default.
-    pub fn render(&self, values: &impl Values, escape: Escape) -> Result<String, Missing> {
+    /// [`Unwritable`]; what is missing goes before what is too long.
+    pub fn render(&self, values: &impl Values, escape: Escape, most: Most) -> Result<String, Unwritable> {
         let mut rendered = String::new();
         let mut missing = Vec::new();
+        let mut too_long = false;
         for part in &self.parts {
             match part {
-                Part::Text(text) => rendered.push_str(text),
+                // What is too long already does not grow any more.
+                Part::Text(text) if !too_long => rendered.push_str(text),
+                Part::Text(_) => {}
                 Part::Hole { variable, default } => {
                     let value = values.value(variable).filter(|value| !is_blank(value));
                     match value.or(default.as_deref()) {
+                        Some(_) if too_long => {}
                         Some(text) => escape.push(text, &mut rendered),
                         None if missing.contains(&variable) => {}
                         None => missing.push(variable),
                     }
                 }
             }
+            too_long = too_long || most.is_exceeded_by(&rendered);
         }
-        if missing.is_empty() {
-            Ok(rendered)
+        if !missing.is_empty() {
+            Err(Unwritable::Missing(missing.into_iter().cloned().map(String::from).collect()))
+        } else if too_long {
+            Err(Unwritable::TooLong(most))
         } else {
-            Err(Missing { variables: missing.into_iter().cloned().map(String::from).collect() })
+            Ok(rendered)
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{Aws, Missing, env};
 
 /// How long a secret is used before it is read again.
 const FRESH: Duration = Duration::from_mins(5);
-/// The stage's own secret, under a name that no organisation can have in front of it.
+/// The stage's own secret. An organisation may be called `-`, so this name is refused to organisations.
 const STAGE_KEYS: &str = "-/keys";
 
 enum Source {
@@ -74,7 +74,11 @@ impl Secrets {
 
 impl SecretSource for Secrets {
     fn secret<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        self.read(format!("{org}/{name}")).boxed()
+        async move {
+            let name = format!("{org}/{name}");
+            if name == STAGE_KEYS { Err(SecretError::NotFound) } else { self.read(name).await }
+        }
+        .boxed()
     }
 }
 
@@ -96,5 +100,24 @@ impl Source {
                 serde_json::from_str(&text).map_err(|_| SecretError::Unfit("JSON"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_stages_keys_are_no_organisations_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        let master = "k".repeat(64);
+        let all = serde_json::json!({ "-/keys": { "master": master }, "-/twilio": { "auth_token": "t" } });
+        std::fs::write(&path, all.to_string()).unwrap();
+        let secrets = Secrets { source: Source::File(path), memory: Mutex::default() };
+        let org: OrgId = "-".parse().unwrap();
+        assert!(secrets.keys().await.is_ok());
+        assert!(matches!(secrets.secret(&org, "keys").await, Err(SecretError::NotFound)));
+        assert!(secrets.secret(&org, "twilio").await.is_ok());
     }
 }

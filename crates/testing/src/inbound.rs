@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Channel, Clock, MessageId, Timestamp};
+use domain::{Channel, Clock, MessageId, OrgId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -14,15 +14,19 @@ use wire::api::http::{Reply, Request};
 use crate::World;
 
 /// Our own host, as Twilio calls it.
-pub(crate) const PUBLIC_BASE_URL: &str = "https://tidings.test";
+pub const PUBLIC_BASE_URL: &str = "https://tidings.test";
 const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "a token for tests";
 /// The number id of the world's WhatsApp channel.
 const PHONE_NUMBER_ID: &str = "106540352242922";
 
-/// The credentials of all channels.
-pub(crate) fn secrets() -> Value {
-    json!({ "account_sid": ACCOUNT_SID, "auth_token": TOKEN, "app_secret": TOKEN, "verify_token": TOKEN })
+/// The credentials of all channels of an organisation: the same for all but `other`.
+pub fn secret_of(org: &OrgId) -> Value {
+    let (sid, token) = match org.as_str() {
+        "other" => ("AC00000000000000000000000000000002", "another token for tests"),
+        _ => (ACCOUNT_SID, TOKEN),
+    };
+    json!({ "account_sid": sid, "auth_token": token, "app_secret": token, "verify_token": token })
 }
 
 /// A message of a member.

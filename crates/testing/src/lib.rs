@@ -8,10 +8,10 @@ mod sources;
 pub mod transport;
 mod world;
 
-pub use inbound::{Writes, twilio_status, whatsapp_status};
+pub use inbound::{PUBLIC_BASE_URL, Writes, secret_of, twilio_status, whatsapp_status};
 pub use provider::{Answer, Provider, Seen};
 pub use sources::{CountingIds, TestClock};
-pub use world::{Functions, Redelivery, Wiring, World, queue_of, url_of};
+pub use world::{Contents, Functions, Redelivery, Snapshot, Wiring, World, queue_of, url_of};
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{MESSAGE_TAG, ORG_TAG};
 use crate::WebhookError;
-use crate::webhook::event_time;
+use crate::webhook::{event_time, id, word};
 
 /// What a new subscription of a configuration set begins with instead of an event.
 const GREETING: &str = "Successfully validated SNS topic";
@@ -125,15 +125,15 @@ pub fn parse_event(message: &str, received_at: Timestamp) -> Result<Option<Event
     let tag = |name| record.mail.tags.get(name).and_then(|values| values.first()).map(String::as_str);
     let Some(org_id) = tag(ORG_TAG).and_then(|id| id.parse::<OrgId>().ok()) else { return Ok(None) };
     let message_id = tag(MESSAGE_TAG).and_then(|id| id.parse::<MessageId>().ok());
-    let provider_message_id = record.mail.message_id.clone();
+    let provider_message_id = id(record.mail.message_id.clone());
     let Some(meaning) = meaning(record)? else { return Ok(None) };
     let at = event_time(meaning.at.and_then(|at| at.parse().ok()), received_at);
     let receipts = message_id.zip(meaning.report).map(|(message_id, report)| Receipt {
         message_id,
-        provider_message_id: Some(provider_message_id),
+        provider_message_id,
         report,
         at,
-        provider_code: meaning.provider_code,
+        provider_code: meaning.provider_code.map(word),
     });
     Ok(Some(Event { org_id, receipts: receipts.into_iter().collect(), suppress: meaning.suppress }))
 }

@@ -12,10 +12,12 @@ use domain::{MessageId, Timestamp};
 
 use super::status::report;
 use crate::WebhookError;
-use crate::webhook::Hidden;
+use crate::webhook::{Hidden, id};
 
 /// Twilio sends at most so many media with a message.
 const MAX_MEDIA: usize = 10;
+/// Longest name of a media type: two names of 127 characters (RFC 6838, 4.2).
+const MAX_MEDIA_TYPE: usize = 255;
 
 /// A call to the status callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct StatusReport {
 /// Twilio gives no reliable time, so the receipt has the time at which we got it.
 ///
 /// # Errors
-/// If Twilio's ids or the status are missing.
+/// If Twilio's ids or the status are missing or cannot be such.
 pub fn parse_status(
     query: &str,
     raw_body: &[u8],
@@ -39,7 +41,7 @@ pub fn parse_status(
 ) -> Result<StatusReport, WebhookError> {
     let form = Form::parse(raw_body);
     let account_sid = form.required("AccountSid")?;
-    let sid = form.required("MessageSid")?;
+    let sid = form.id("MessageSid")?;
     let status = form.required("MessageStatus")?;
     let code = form.get("ErrorCode").and_then(|code| code.parse().ok()).filter(|code| *code != 0);
     let receipt = our_id(query).zip(report(&status, code)).map(|(message_id, report)| Receipt {
@@ -119,18 +121,18 @@ impl fmt::Debug for Inbound {
 /// The prefix with which Twilio marks its other channels (`whatsapp:+1...`) is left out, so that a STOP counts whichever way it came.
 ///
 /// # Errors
-/// If Twilio's ids or one of the two numbers are missing.
+/// If Twilio's ids or one of the two numbers are missing, or an id cannot be one.
 pub fn parse_inbound(raw_body: &[u8]) -> Result<Inbound, WebhookError> {
     let form = Form::parse(raw_body);
     Ok(Inbound {
         account_sid: form.required("AccountSid")?,
-        provider_message_id: form.required("MessageSid")?,
+        provider_message_id: form.id("MessageSid")?,
         from: without_channel(form.required("From")?),
         to: without_channel(form.required("To")?),
         text: form.get("Body").unwrap_or_default().to_owned(),
         opt_out_type: form.get("OptOutType").and_then(opt_out_type),
         media: media(&form),
-        reply_to: form.get("OriginalRepliedMessageSid").map(str::to_owned),
+        reply_to: form.get("OriginalRepliedMessageSid").map(str::to_owned).and_then(id),
     })
 }
 
@@ -155,7 +157,9 @@ fn media(form: &Form) -> Vec<Media> {
     (0..count.min(MAX_MEDIA))
         .filter_map(|index| {
             let url = form.get(&format!("MediaUrl{index}"))?.to_owned();
-            let content_type = form.get(&format!("MediaContentType{index}")).unwrap_or_default().to_owned();
+            let content_type = form.get(&format!("MediaContentType{index}"));
+            let content_type =
+                content_type.filter(|name| name.len() <= MAX_MEDIA_TYPE).unwrap_or_default().to_owned();
             Some(Media { url, content_type })
         })
         .collect()
@@ -176,6 +180,11 @@ impl Form {
     /// The field's value, unless it is empty.
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// An id of Twilio.
+    fn id(&self, name: &'static str) -> Result<String, WebhookError> {
+        self.get(name).map(str::to_owned).and_then(id).ok_or(WebhookError::Missing(name))
     }
 
     fn required(&self, name: &'static str) -> Result<String, WebhookError> {

@@ -5,7 +5,7 @@ use domain::Timestamp;
 use serde_json::{Map, Value};
 
 use super::webhook::{Inbound, e164, unix_seconds};
-use crate::webhook::event_time;
+use crate::webhook::{event_time, id, word};
 
 /// Where the text of a message is, by its type. Types that are not here have none.
 const TEXTS: &[(&str, &str)] = &[
@@ -36,14 +36,14 @@ pub(super) fn read(message: &Value, received_at: Timestamp) -> Option<Inbound> {
     let plain = body.is_some() && PLAIN.contains(&kind.as_str());
     let media = (!plain).then(|| rest(message, &kind));
     Some(Inbound {
-        provider_message_id: text("/id")?,
+        provider_message_id: text("/id").and_then(id)?,
         from: text("/from").and_then(|from| e164(&from)),
-        user_id: text("/from_user_id"),
+        user_id: text("/from_user_id").and_then(id),
         text: body.unwrap_or_default(),
-        context_id: text("/context/id").or_else(|| text("/reaction/message_id")),
+        context_id: text("/context/id").or_else(|| text("/reaction/message_id")).and_then(id),
         at: event_time(unix_seconds(message.get("timestamp")), received_at),
         media,
-        kind,
+        kind: word(kind),
     })
 }
 

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::errors::{self, MetaError};
 use super::inbound;
-use crate::webhook::{Hidden, event_time};
+use crate::webhook::{Hidden, event_time, id};
 use crate::{Secret, WebhookError};
 
 /// What a verification request is answered with, in plain text; `None` means 403. `query` is the raw query of the URL.
@@ -230,7 +230,7 @@ fn receipt(status: Status, received_at: Timestamp) -> Option<Receipt> {
     };
     Some(Receipt {
         message_id,
-        provider_message_id: Some(status.id),
+        provider_message_id: id(status.id),
         report,
         at: event_time(unix_seconds(status.timestamp.as_ref()), received_at),
         provider_code: error.and_then(|error| error.code).map(|code| code.to_string()),

@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Body, Component, Parameter};
+use super::{Body, Component, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT, MAX_WHATSAPP_TEXT, Parameter};
 use crate::Channel;
-use crate::variables::{Escape, Missing, Template, Variable, VariableError};
+use crate::variables::{Escape, Most, Template, Unwritable, Variable, VariableError};
+
+/// Longest part of a mail as it leaves: what was typed has at most 100 KB. Two such parts in base64 are far below SES's 10 MB, and twenty such mails at once
+/// below what a function has.
+const MAIL_PART: Most = Most::Bytes(256 * 1024);
+/// Longest text of a WhatsApp template with its values; Meta takes none that is nearly as long.
+const TEMPLATE_TEXT: Most = Most::Characters(32_768);
 
 /// A body whose texts are parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,29 +71,32 @@ impl Prepared {
     /// Writes the message for one recipient.
     ///
     /// # Errors
-    /// The variables that have neither a value nor a default.
-    pub fn render(&self, values: &BTreeMap<Variable, String>) -> Result<Rendered, Missing> {
+    /// The variables that have neither a value nor a default; or that it would be longer than the channel takes.
+    pub fn render(&self, values: &BTreeMap<Variable, String>) -> Result<Rendered, Unwritable> {
         Ok(match &self.0 {
-            Parsed::Sms { text } | Parsed::WhatsAppText { text } => {
-                Rendered::Text(text.render(values, Escape::None)?)
+            Parsed::Sms { text } => {
+                Rendered::Text(text.render(values, Escape::None, Most::Characters(MAX_SMS))?)
+            }
+            Parsed::WhatsAppText { text } => {
+                Rendered::Text(text.render(values, Escape::None, Most::Characters(MAX_WHATSAPP_TEXT))?)
             }
             Parsed::Email { subject, text, html } => Rendered::Email {
-                subject: subject.render(values, Escape::Header)?,
-                text: text.render(values, Escape::None)?,
-                html: html.as_ref().map(|html| html.render(values, Escape::Html)).transpose()?,
+                subject: subject.render(values, Escape::Header, Most::Characters(MAX_SUBJECT))?,
+                text: text.render(values, Escape::None, MAIL_PART)?,
+                html: html.as_ref().map(|html| html.render(values, Escape::Html, MAIL_PART)).transpose()?,
             },
             Parsed::WhatsAppTemplate { name, language, parameters, text } => {
                 let parameters: Vec<Parameter> = parameters
                     .iter()
                     .map(|(parameter, value)| {
-                        let value = value.render(values, Escape::Header)?;
+                        let value = value.render(values, Escape::Header, Most::Characters(MAX_PARAMETER))?;
                         Ok(Parameter { value, ..parameter.clone() })
                     })
-                    .collect::<Result<_, Missing>>()?;
+                    .collect::<Result<_, Unwritable>>()?;
                 Rendered::Template {
                     name: name.clone(),
                     language: language.clone(),
-                    text: as_read(text, &parameters),
+                    text: as_read(text, &parameters)?,
                     parameters,
                 }
             }
@@ -132,7 +141,7 @@ impl Rendered {
 }
 
 /// Meta's text with its placeholders replaced by the values of the body's parameters. Values are never parsed again.
-fn as_read(text: &str, parameters: &[Parameter]) -> String {
+fn as_read(text: &str, parameters: &[Parameter]) -> Result<String, Unwritable> {
     let values: BTreeMap<String, &str> = parameters
         .iter()
         .filter(|p| p.component == Component::Body)
@@ -151,9 +160,12 @@ fn as_read(text: &str, parameters: &[Parameter]) -> String {
             out.push_str("{{");
             rest = &from[2..];
         }
+        if TEMPLATE_TEXT.is_exceeded_by(&out) {
+            return Err(Unwritable::TooLong(TEMPLATE_TEXT));
+        }
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -190,6 +202,41 @@ mod tests {
         };
         assert!(!subject.contains(['\r', '\n']));
         assert!(!html.unwrap().contains("<b>"));
+    }
+
+    #[test]
+    fn values_that_blow_a_message_up_are_refused_on_every_channel() {
+        let values = BTreeMap::from([(Variable::OrgName, "<".repeat(1_000))]);
+        let many = |times| "{{org.name}}".repeat(times);
+        let parameter = Parameter {
+            slot: ParameterSlot::Position(1),
+            component: Component::Body,
+            index: None,
+            value: many(1),
+        };
+        let template = |text: String, value| Body::WhatsAppTemplate {
+            name: "t".into(),
+            language: "en".into(),
+            parameters: vec![Parameter { value, ..parameter.clone() }],
+            text,
+        };
+        let mail = |subject, text, html| Body::Email { subject, text, html: Some(html) };
+        for (body, fits) in [
+            (Body::Sms { text: many(1) }, true),
+            (Body::Sms { text: many(2) }, false),
+            (Body::WhatsAppText { text: many(4) }, true),
+            (Body::WhatsAppText { text: many(5) }, false),
+            (mail(many(0), many(262), many(65)), true),
+            (mail(many(1), many(0), many(0)), false),
+            (mail(many(0), many(263), many(0)), false),
+            // In HTML a `<` has four characters.
+            (mail(many(0), many(0), many(66)), false),
+            (template("{{1}}".repeat(32), many(1)), true),
+            (template("{{1}}".repeat(33), many(1)), false),
+            (template("{{1}}".into(), many(2)), false),
+        ] {
+            assert_eq!(body.prepare().unwrap().render(&values).is_ok(), fits, "{body:?}");
+        }
     }
 
     #[test]

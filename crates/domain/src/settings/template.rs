@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::content::{Component, ParameterSlot};
-use crate::variables::{Template, Variable, VariableError};
+use crate::variables::{MAX_VARIABLES, Template, Variable, VariableError};
 use crate::{Channel, TemplateId};
 
 /// A template of one channel.
@@ -130,6 +130,9 @@ pub enum TemplateProblem {
     /// A variable is not one.
     #[error("{0}")]
     Variable(VariableError),
+    /// It holds more variables than can be filled in for everybody.
+    #[error("holds {0} variables; a text may have at most {MAX_VARIABLES}")]
+    TooManyVariables(usize),
     /// Only mails have an unsubscribe link.
     #[error("only the text of an email may hold {{{{unsubscribe_url}}}}")]
     UnsubscribeUrl,
@@ -155,6 +158,9 @@ impl TemplateSettings {
 pub fn text_problem(text: &str, may_unsubscribe: bool) -> Option<TemplateProblem> {
     match Template::parse(text) {
         Err(error) => Some(TemplateProblem::Variable(error)),
+        Ok(parsed) if parsed.count() > MAX_VARIABLES => {
+            Some(TemplateProblem::TooManyVariables(parsed.count()))
+        }
         Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {
             Some(TemplateProblem::UnsubscribeUrl)
         }

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::Channel;
 use crate::content::{Component, ParameterSlot};
+use crate::variables::MAX_VARIABLES;
 
 fn misfits(text: Option<&str>, parameters: serde_json::Value) -> Vec<(String, String)> {
     let parameters: Vec<Option<TemplateParameter>> = serde_json::from_value(parameters).unwrap();
@@ -83,6 +84,10 @@ fn rates_are_exact_to_a_thousandth_and_never_zero() {
 fn a_template_whose_variables_do_not_parse_says_where() {
     let problem = text_problem("{{member.", true).unwrap().to_string();
     assert!(problem.starts_with("line 1, column 1"), "{problem}");
+    let most = "{{member.first_names}}".repeat(MAX_VARIABLES);
+    assert_eq!(text_problem(&most, true), None);
+    let problem = text_problem(&format!("{most}{{{{org.name}}}}"), true);
+    assert_eq!(problem, Some(TemplateProblem::TooManyVariables(MAX_VARIABLES + 1)));
     assert!(text_problem("{{x}}", true).is_some());
     assert_eq!(text_problem("Hi {{member.first_names}}", false), None);
 }

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const PLENTY: Most = Most::Bytes(1_000_000);
+
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<Variable, String> {
     pairs.iter().map(|(path, value)| (path.parse().unwrap(), (*value).to_owned())).collect()
 }
@@ -17,7 +19,7 @@ fn ana() -> BTreeMap<Variable, String> {
 }
 
 fn render(text: &str) -> String {
-    Template::parse(text).unwrap().render(&ana(), Escape::None).unwrap()
+    Template::parse(text).unwrap().render(&ana(), Escape::None, PLENTY).unwrap()
 }
 
 fn error(text: &str) -> (VariableProblem, u32, u32, String) {
@@ -61,7 +63,7 @@ fn every_other_text_stays_as_typed() {
 fn values_are_never_read_as_variables() {
     let nested = values(&[("member.first_names", "{{org.name}}"), ("org.name", "Org")]);
     let template = Template::parse("{{member.first_names}}").unwrap();
-    assert_eq!(template.render(&nested, Escape::None).unwrap(), "{{org.name}}");
+    assert_eq!(template.render(&nested, Escape::None, PLENTY).unwrap(), "{{org.name}}");
 }
 
 #[test]
@@ -69,18 +71,39 @@ fn a_recipient_without_a_value_fails_with_the_names_of_all_that_is_missing() {
     let template = Template::parse(
         "{{org.name}} {{member.unit.name}} {{org.name}} {{member.fields.x}} {{member.fields.y|default('')}}",
     );
-    let missing = template.unwrap().render(&ana(), Escape::None).unwrap_err();
+    let missing = template.unwrap().render(&ana(), Escape::None, PLENTY).unwrap_err();
     assert_eq!(missing.to_string(), "no value for org.name, member.unit.name, member.fields.x");
-    assert_eq!(missing.variables.len(), 3);
+}
+
+#[test]
+fn a_text_that_its_values_blow_up_stops_at_its_limit_and_still_names_what_is_missing() {
+    let long = values(&[("org.name", &"ö".repeat(1_000))]);
+    let text = "{{org.name}}".repeat(100_000);
+    let template = Template::parse(&text).unwrap();
+    for most in [Most::Characters(1_600), Most::Bytes(256 * 1024)] {
+        assert_eq!(template.render(&long, Escape::Html, most), Err(Unwritable::TooLong(most)));
+    }
+    let template = Template::parse(&format!("{text}{{{{member.first_names}}}}")).unwrap();
+    let missing = Unwritable::Missing(vec!["member.first_names".into()]);
+    assert_eq!(template.render(&long, Escape::None, Most::Characters(10)), Err(missing));
+    let fits = Template::parse("{{org.name}}").unwrap();
+    assert!(fits.render(&long, Escape::None, Most::Characters(1_000)).is_ok());
+    assert!(fits.render(&long, Escape::None, Most::Bytes(1_999)).is_err());
+}
+
+#[test]
+fn variables_are_counted_as_often_as_they_stand_in_the_text() {
+    assert_eq!(Template::parse("{{org.name}} {{org.name}} {{ nobody").map(|t| t.count()).ok(), None);
+    assert_eq!(Template::parse("{{org.name}} {{org.name}} { }").unwrap().count(), 2);
 }
 
 #[test]
 fn a_value_that_shows_nothing_counts_as_none() {
     let template = Template::parse("{{org.name}}").unwrap();
     for blank in ["", " \t\r\n", "\u{a0}", "\u{200b}\u{feff}", "\u{0}\u{7}", "\u{200f}\u{ad}"] {
-        assert!(template.render(&values(&[("org.name", blank)]), Escape::None).is_err(), "{blank:?}");
+        assert!(template.render(&values(&[("org.name", blank)]), Escape::None, PLENTY).is_err(), "{blank:?}");
     }
-    assert_eq!(template.render(&values(&[("org.name", " a ")]), Escape::None).unwrap(), " a ");
+    assert_eq!(template.render(&values(&[("org.name", " a ")]), Escape::None, PLENTY).unwrap(), " a ");
 }
 
 #[test]
@@ -89,7 +112,7 @@ fn html_escapes_values_and_defaults_and_leaves_the_text_alone() {
         "<a href=\"{{unsubscribe_url}}\">{{member.last_names}}</a> & {{org.name|default('<b>')}}",
     );
     assert_eq!(
-        template.unwrap().render(&ana(), Escape::Html).unwrap(),
+        template.unwrap().render(&ana(), Escape::Html, PLENTY).unwrap(),
         "<a href=\"https://t.example/u?a=1&amp;b=2\">O&#39;Neill &amp; &lt;Söhne&gt;</a> & &lt;b&gt;"
     );
 }
@@ -98,7 +121,10 @@ fn html_escapes_values_and_defaults_and_leaves_the_text_alone() {
 fn a_value_or_default_cannot_add_a_line_to_a_header() {
     let hostile = values(&[("member.first_names", "Ana\r\nBcc: x@example.com\u{2028}\u{85}\0")]);
     let template = Template::parse("Hi {{member.first_names}}{{org.name|default('\r\n.')}}").unwrap();
-    assert_eq!(template.render(&hostile, Escape::Header).unwrap(), "Hi Ana  Bcc: x@example.com     .");
+    assert_eq!(
+        template.render(&hostile, Escape::Header, PLENTY).unwrap(),
+        "Hi Ana  Bcc: x@example.com     ."
+    );
 }
 
 #[test]
@@ -201,7 +227,7 @@ proptest! {
         prop_assume!(!text.contains("{{"));
         for escape in [Escape::None, Escape::Html, Escape::Header] {
             let template = Template::parse(&text).unwrap();
-            prop_assert_eq!(template.render(&values(&[]), escape).unwrap(), text.clone());
+            prop_assert_eq!(template.render(&values(&[]), escape, PLENTY).unwrap(), text.clone());
         }
     }
 
@@ -221,10 +247,10 @@ proptest! {
     ) {
         let text = format!("{before}{{{{ {path} }}}}{after}");
         let given = value.as_deref().map_or_else(|| values(&[]), |value| values(&[(&path, value)]));
-        match Template::parse(&text).unwrap().render(&given, Escape::None) {
+        match Template::parse(&text).unwrap().render(&given, Escape::None, PLENTY) {
             Ok(rendered) => prop_assert_eq!(rendered, format!("{before}{}{after}", value.unwrap())),
             Err(missing) => {
-                prop_assert_eq!(missing.variables, vec![path]);
+                prop_assert_eq!(missing, Unwritable::Missing(vec![path]));
                 prop_assert!(value.is_none_or(|value| is_blank(&value)));
             }
         }
@@ -234,20 +260,20 @@ proptest! {
     fn a_quoted_default_comes_out_as_it_was_meant(meant in any::<String>(), quote in prop::sample::select(vec!['"', '\''])) {
         let escaped = meant.replace('\\', "\\\\").replace(quote, &format!("\\{quote}"));
         let template = Template::parse(&format!("{{{{org.name|default({quote}{escaped}{quote})}}}}")).unwrap();
-        prop_assert_eq!(template.render(&values(&[]), Escape::None).unwrap(), meant);
+        prop_assert_eq!(template.render(&values(&[]), Escape::None, PLENTY).unwrap(), meant);
     }
 
     #[test]
     fn an_html_value_never_opens_a_tag_or_ends_an_attribute(value in "\\PC*[<>\"'&]\\PC*") {
         let template = Template::parse("{{org.name|default('-')}}").unwrap();
-        let rendered = template.render(&values(&[("org.name", &value)]), Escape::Html).unwrap();
+        let rendered = template.render(&values(&[("org.name", &value)]), Escape::Html, PLENTY).unwrap();
         prop_assert!(!rendered.contains(['<', '>', '"', '\'']));
     }
 
     #[test]
     fn a_header_value_has_no_control_characters(value in any::<String>()) {
         let template = Template::parse("{{org.name|default('-')}}").unwrap();
-        let rendered = template.render(&values(&[("org.name", &value)]), Escape::Header).unwrap();
+        let rendered = template.render(&values(&[("org.name", &value)]), Escape::Header, PLENTY).unwrap();
         prop_assert!(!rendered.chars().any(char::is_control));
     }
 }

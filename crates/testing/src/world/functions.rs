@@ -58,12 +58,12 @@ pub struct Wiring<'a> {
     pub ids: Arc<dyn Ids>,
 }
 
-/// The same secrets for every organisation.
+/// What [`inbound::secret_of`] says.
 struct Secrets;
 
 impl SecretSource for Secrets {
-    fn secret<'a>(&'a self, _: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        async { Ok(inbound::secrets()) }.boxed()
+    fn secret<'a>(&'a self, org: &'a OrgId, _: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
+        async { Ok(inbound::secret_of(org)) }.boxed()
     }
 }
 

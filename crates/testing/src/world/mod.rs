@@ -1,6 +1,7 @@
 //! The world: everything wired as the functions wire it, and queues that are worked off by hand.
 
 mod calls;
+mod contents;
 mod functions;
 mod queues;
 
@@ -18,6 +19,7 @@ use wire::queue::Job;
 
 use crate::provider::{FakeChannel, Provider};
 use crate::{CountingIds, TestClock};
+pub use contents::{Contents, Snapshot};
 pub use functions::{Functions, Wiring};
 
 /// How queue messages are delivered.

@@ -3,10 +3,10 @@
 use domain::content::{Body, Component, Content, Parameter};
 use domain::permission::{Caller, Permission};
 use domain::settings::{
-    ChannelSettings, DEFAULT_RECEIPT_WINDOW_S, TemplateContent, TemplateParameter, TemplateSettings,
-    TemplateStatus,
+    ChannelSettings, DEFAULT_RECEIPT_WINDOW_S, TemplateContent, TemplateParameter, TemplateProblem,
+    TemplateSettings, TemplateStatus, text_problem,
 };
-use domain::variables::{RENDERER_VERSION, Template, Variable};
+use domain::variables::RENDERER_VERSION;
 use domain::{Channel, TemplateId};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Store;
@@ -187,14 +187,10 @@ fn check_variables(at: &str, body: &Body) -> Vec<FieldError> {
             .collect(),
     };
     let check = |(field, text, may_unsubscribe): (String, &str, bool)| {
-        let error = |code, message: String| Some(FieldError::new(format!("{at}{field}"), code, message));
-        match Template::parse(text) {
-            Err(problem) => error("variable", problem.to_string()),
-            Ok(parsed) if !may_unsubscribe && parsed.variables().any(|v| *v == Variable::UnsubscribeUrl) => {
-                error("variable", "only the text of an email may hold {{unsubscribe_url}}".into())
-            }
-            Ok(_) => None,
-        }
+        let problem = text_problem(text, may_unsubscribe)?;
+        let code =
+            if matches!(problem, TemplateProblem::TooManyVariables(_)) { "too_many" } else { "variable" };
+        Some(FieldError::new(format!("{at}{field}"), code, problem.to_string()))
     };
     texts.into_iter().filter_map(check).collect()
 }

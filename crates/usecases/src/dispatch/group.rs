@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use channels::{Outcome, Outgoing, Sender};
 use domain::content::Rendered;
+use domain::gate::Refusal;
 use domain::variables::Variable;
 use domain::{FailureCode, MessageId, Reason, SkipCode, Timestamp};
 use futures_util::future::join_all;
@@ -173,7 +174,7 @@ fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
     let mut values: BTreeMap<Variable, String> = row.values.clone();
     values.extend(unsubscribe_url.clone().map(|url| (Variable::UnsubscribeUrl, url)));
     let rendered = match &work.message {
-        Ok(message) => message.render(&values).map_err(|_| Reason::Failed(FailureCode::MissingVariable)),
+        Ok(message) => message.render(&values).map_err(|unwritable| Refusal::from(unwritable).reason),
         Err(_) => Err(Reason::Failed(FailureCode::InternalError)),
     };
     Letter { row, hash, rendered, unsubscribe_url }

@@ -63,9 +63,9 @@ fn ndjson(body: &[u8]) -> Result<Vec<ImportRow>, Problem> {
     if lines.len() > MAX_IMPORT {
         return Err(too_many());
     }
-    let row = |line: &&[u8]| match serde_json::from_slice::<Value>(line) {
+    let row = |line: &&[u8]| match Body::value(line) {
         Ok(value) => ImportRow::of(&value),
-        Err(error) => ImportRow::unreadable("json", format!("is not JSON: column {}", error.column())),
+        Err(error) => ImportRow::unreadable("json", format!("is not JSON: {error}")),
     };
     Ok(lines.iter().map(row).collect())
 }

@@ -2,22 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::content::Body as ContentBody;
+use domain::content::{Body as ContentBody, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT, MAX_WHATSAPP_TEXT};
 use domain::{Channel, TemplateId};
 
 use super::fields::{Fields, Text};
 
-/// Twilio's limit of an SMS body, in characters (error 21617).
-pub const MAX_SMS: usize = 1600;
 /// The longest part of a mail, in bytes.
 pub const MAX_EMAIL_BYTES: usize = 100 * 1024;
-/// The longest subject, in characters: RFC 5322's limit of a line.
-pub const MAX_SUBJECT: usize = 998;
-/// The longest value of a template parameter, in characters (Meta's limit of a body).
-pub const MAX_PARAMETER: usize = 1024;
-
-/// The longest free text on WhatsApp, in characters (Meta's limit).
-pub const MAX_WHATSAPP_TEXT: usize = 4096;
 
 /// What a send says on one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]

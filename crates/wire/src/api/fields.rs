@@ -17,6 +17,7 @@
 
 mod body;
 mod field;
+mod json;
 mod path;
 mod text;
 

@@ -1,6 +1,6 @@
 //! Message templates.
 
-use domain::content::{Component, ParameterSlot};
+use domain::content::{Component, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT, ParameterSlot};
 use domain::settings::{
     TemplateContent, TemplateParameter, TemplateProblem, TemplateSettings, TemplateStatus,
     placeholder_problems, text_problem,
@@ -9,7 +9,7 @@ use domain::{Channel, TemplateId};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::content::{MAX_EMAIL_BYTES, MAX_PARAMETER, MAX_SMS, MAX_SUBJECT};
+use super::content::MAX_EMAIL_BYTES;
 use super::fields::{Field, Fields, Text, read};
 use super::organisation::same_id;
 use super::problem::Problem;
@@ -93,6 +93,7 @@ fn check(f: &Fields<'_>, field: &str, text: Option<&String>, may_unsubscribe: bo
 fn code(problem: &TemplateProblem) -> &'static str {
     match problem {
         TemplateProblem::Variable(_) | TemplateProblem::UnsubscribeUrl => "variable",
+        TemplateProblem::TooManyVariables(_) => "too_many",
         TemplateProblem::NoParameter(_) | TemplateProblem::NoPlaceholder(_) => "placeholder",
         TemplateProblem::Twice(_) => "duplicate",
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::http::Request;
 use super::super::problem::Problem;
+use super::json::Once;
 
 /// Longest request body, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -81,7 +82,7 @@ impl Body {
         Problem::new(415, "unsupported-media-type", "Unsupported media type", detail)
     }
 
-    /// JSON text, with or without a byte order mark.
+    /// JSON text, with or without a byte order mark, in which no field is given twice.
     ///
     /// # Errors
     /// 400 with line and column.
@@ -90,11 +91,18 @@ impl Body {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Problem::new(400, "bad-json", "Bad JSON", "The body is empty; send a JSON object"));
         }
-        serde_json::from_slice(bytes).map_err(|error| {
-            // For a tree of values, the parser's message is about syntax and never quotes the text.
+        Self::value(bytes).map_err(|error| {
             Problem::new(400, "bad-json", "Bad JSON", format!("The body is not JSON: {error}"))
                 .with("line", error.line())
                 .with("column", error.column())
         })
+    }
+
+    /// The same for a part of a body.
+    ///
+    /// # Errors
+    /// What is wrong and where: for a tree of values that is about syntax and never quotes the text.
+    pub fn value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+        serde_json::from_slice(bytes).map(|Once(value)| value)
     }
 }

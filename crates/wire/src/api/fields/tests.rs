@@ -179,3 +179,15 @@ fn a_request_with_nothing_to_say_may_have_no_body_but_no_fields() {
     assert!(Body::parse_nothing(b"{}", Some("application/json")).is_ok());
     assert_eq!(codes(&Body::parse_nothing(b"{\"x\":1}", None).unwrap_err()), [("x", "unknown")]);
 }
+
+#[test]
+fn a_field_that_is_given_twice_is_refused_with_its_place() {
+    for bad in [r#"{"a": 1, "a": 1}"#, r#"{"a": [{"b": {}, "b": {}}]}"#, "{\"a\": 1,\n\"\\u0061\": 2}"] {
+        let problem = Body::parse(bad.as_bytes(), None).unwrap_err();
+        assert_eq!((problem.status, problem.kind.as_str()), (400, "/problems/bad-json"), "{bad}");
+        assert!(problem.detail.contains("given twice at line"), "{}", problem.detail);
+    }
+    let good = r#"{"a": {"b": [1, -1, 1.5, "x", null, true]}, "b": {"a": {}}}"#;
+    assert_eq!(Body::parse(good.as_bytes(), None).unwrap(), serde_json::from_str::<Value>(good).unwrap());
+    assert_eq!(Body::parse(b"1e400", None).unwrap_err().status, 400);
+}
