@@ -28,3 +28,4 @@ mod single;
 mod stats;
 mod support;
 mod template_contract;
+mod unknown;

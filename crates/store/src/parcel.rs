@@ -25,6 +25,8 @@ pub struct Parcel {
     pub pass: u32,
     /// Calls for rows of this pass in slots below the mark may have begun.
     pub mark: u16,
+    /// When the mark last moved: the calls below it that nobody recorded began then or soon after.
+    pub marked_at: Option<Timestamp>,
     /// When gate 1 looked at its recipients.
     pub gate1_at: Timestamp,
     /// When it may next be worked on.
@@ -47,6 +49,7 @@ impl Parcel {
             channel,
             pass: 1,
             mark: 0,
+            marked_at: None,
             gate1_at,
             due_at: now,
             driven_at: now,
@@ -201,8 +204,9 @@ impl Store {
     ) -> Result<Held> {
         let update = self
             .update_parcel(org, send, parcel.chunk, parcel.channel)
-            .update_expression("SET mark = :mark, claim_until = :until, deaths = :one")
+            .update_expression("SET mark = :mark, marked_at = :now, claim_until = :until, deaths = :one")
             .expression_attribute_values(":mark", n(mark))
+            .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":until", time(now + CLAIM))
             .expression_attribute_values(":one", n(1));
         held(update, holder).await
@@ -302,6 +306,7 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
         .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
         .set("pass", n(parcel.pass))
         .set("mark", n(parcel.mark))
+        .maybe("marked_at", parcel.marked_at.map(time))
         .set("gate1_at", time(parcel.gate1_at))
         .set("due_at", time(parcel.due_at))
         .set("driven_at", time(parcel.driven_at))
@@ -324,6 +329,7 @@ fn from_item(item: &Item) -> Result<Parcel> {
         channel,
         pass: read.number("pass")?,
         mark: read.number("mark")?,
+        marked_at: read.time_opt("marked_at")?,
         gate1_at: read.time("gate1_at")?,
         due_at: read.time("due_at")?,
         driven_at: read.time("driven_at")?,

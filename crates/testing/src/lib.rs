@@ -8,7 +8,7 @@ mod sources;
 mod world;
 
 pub use inbound::Writes;
-pub use provider::{Answer, Provider, Seen};
+pub use provider::{Answer, Provider, Question, Seen, Told};
 pub use sources::{CountingIds, TestClock};
 pub use world::{Redelivery, World};
 

@@ -25,7 +25,7 @@ use usecases::send_message::SendMessage;
 use usecases::unsubscribe::Unsubscribe;
 
 use super::queue_of;
-use crate::provider::{FakeChannel, Provider};
+use crate::provider::{FakeAsk, FakeChannel, Provider};
 use crate::{CountingIds, TestClock, inbound};
 
 /// What the functions are made of.
@@ -36,7 +36,7 @@ pub(super) struct Functions {
     pub(super) sms: Dispatch<FakeChannel<1>>,
     pub(super) email: Dispatch<FakeChannel<2>>,
     pub(super) receipts: ApplyReceipt,
-    pub(super) reconcile: Reconcile,
+    pub(super) reconcile: Reconcile<FakeAsk>,
     pub(super) directory: Directory,
     pub(super) read: ReadLog,
     pub(super) webhooks: ReceiveWebhook,
@@ -94,6 +94,8 @@ impl Functions {
                 store: store.clone(),
                 send_message: queue_of(sqs, urls, "send-message"),
                 dispatch: queues.clone(),
+                secrets: Arc::new(Secrets),
+                ask: FakeAsk(provider.clone()),
                 clock: Arc::clone(&clock),
             },
             directory: Directory { store: store.clone(), clock: Arc::clone(&clock), notes: Notes::default() },

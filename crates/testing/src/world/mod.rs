@@ -70,7 +70,7 @@ impl World {
             message_logs: table("message-logs"),
         };
         let keys = AddressKeys::new(b"a master key for tests, of 32 bytes and more")?;
-        let provider = Provider::new(UnsubscribeTokens::new(keys.clone()));
+        let provider = Provider::new(UnsubscribeTokens::new(keys.clone()), Arc::clone(&clock) as _);
         let store = Store::new(clients.dynamodb.clone(), tables, keys);
         let functions = Functions::new(&store, &clients.sqs, &urls, &clock, &provider);
         let world = Self {

@@ -11,12 +11,12 @@ use std::time::Duration;
 use channels::Sender;
 use domain::content::Prepared;
 use domain::variables::VariableError;
-use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp};
+use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp, Unknown};
 use queue::Queue;
 use store::Store;
 use store::action::Action;
 use store::parcel::{Claimed, Held, Parcel, Release};
-use store::row::{Change, Row, Unknown};
+use store::row::{Change, Row};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
@@ -124,14 +124,15 @@ async fn settle_abandoned<C: Connect>(
     work: &Work<'_>,
     rows: &mut [Row],
 ) -> Result<(), Error> {
-    let now = deps.clock.now();
+    // The calls began when the mark was moved, which may be long before somebody takes the parcel over.
+    let tried_at = work.parcel.marked_at.unwrap_or_else(|| deps.clock.now());
     let mut changes = Vec::new();
     for row in rows.iter_mut() {
         if waits(row, work.parcel.pass) && row.id.slot < work.parcel.mark {
             row.status = MessageStatus::Sending;
             changes.push((
                 row.id,
-                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at: now },
+                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at },
             ));
         }
     }

@@ -1,20 +1,32 @@
-//! `reconcile`, every minute: looks at every action that is due, counts, settles, and drives what was lost again through the normal path.
-//! It takes no input and sends nothing to a provider. Running it twice, also at the same time, changes nothing more.
+//! `reconcile`, every minute: looks at every action that is due, counts, settles, asks providers about messages whose report never came, and
+//! drives what was lost again through the normal path. It takes no input and sends nothing. Running it twice, also at the same time, changes
+//! nothing more.
+
+mod ask;
+mod inquire;
+mod silent;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use channels::LookUp;
 use domain::{BulkActionId, BulkActionStatus, Channel, Clock, FailureCode, OrgId, Timestamp};
 use futures_util::{StreamExt, stream};
 use queue::Queue;
 use store::Store;
 use store::action::{Action, FAN_OUT_PATIENCE, Saved};
+use store::chunk::Chunk;
 use store::parcel::Parcel;
 use wire::queue::{DispatchJob, SendMessageJob};
 
 use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
-use crate::recount::recount;
+use crate::recount::{Recount, Windows, count_noted};
+use crate::secrets::SecretSource;
 use crate::{Error, jobs};
+use ask::Questions;
+use silent::Silence;
+
+pub use ask::{Ask, AskTwilio};
 
 /// Due actions that are read of each shard of the work index: more wait for the next tick.
 const PER_SHARD: i32 = 100;
@@ -28,13 +40,17 @@ const TRIES: u32 = 5;
 const NEXT_TICK: Duration = Duration::from_mins(1);
 
 /// What `reconcile` needs.
-pub struct Reconcile {
+pub struct Reconcile<A> {
     /// The database.
     pub store: Store,
     /// Where fan-outs are driven again.
     pub send_message: Queue<SendMessageJob>,
     /// Where parcels are driven again.
     pub dispatch: DispatchQueues,
+    /// Credentials of those who can be asked.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The way to them.
+    pub ask: A,
     /// The present.
     pub clock: Arc<dyn Clock>,
 }
@@ -54,7 +70,7 @@ pub struct Report {
 ///
 /// # Errors
 /// As [`reconcile`].
-pub async fn run(deps: &Reconcile, deadline: Timestamp) -> Result<(), Error> {
+pub async fn run<A: Ask>(deps: &Reconcile<A>, deadline: Timestamp) -> Result<(), Error> {
     let report = reconcile(deps, deadline).await?;
     for metric in [
         telemetry::Metric::ReconcileHeartbeat,
@@ -70,11 +86,13 @@ pub async fn run(deps: &Reconcile, deadline: Timestamp) -> Result<(), Error> {
 ///
 /// # Errors
 /// If the work index cannot be read. A single action's trouble is reported, not returned: it must not hold up the others.
-pub async fn reconcile(deps: &Reconcile, deadline: Timestamp) -> Result<Report, Error> {
-    let due = deps.store.due_actions(deps.clock.now(), PER_SHARD).await?;
+pub async fn reconcile<A: Ask>(deps: &Reconcile<A>, deadline: Timestamp) -> Result<Report, Error> {
+    let now = deps.clock.now();
+    let due = deps.store.due_actions(now, PER_SHARD).await?;
+    let questions = &Questions::new(now, deadline, A::LookUp::TIMEOUT);
     let results: Vec<Result<usize, Error>> = stream::iter(due)
         .map(|(org, id)| async move {
-            if deps.clock.now() >= deadline { Ok(0) } else { look_at(deps, &org, id).await }
+            if deps.clock.now() >= deadline { Ok(0) } else { look_at(deps, questions, &org, id).await }
         })
         .buffer_unordered(CONCURRENT)
         .inspect(|result| {
@@ -95,7 +113,12 @@ pub async fn reconcile(deps: &Reconcile, deadline: Timestamp) -> Result<Report, 
 }
 
 /// One action. Answers how much was driven again.
-async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usize, Error> {
+async fn look_at<A: Ask>(
+    deps: &Reconcile<A>,
+    questions: &Questions,
+    org: &OrgId,
+    id: BulkActionId,
+) -> Result<usize, Error> {
     let mut driven = 0;
     for _ in 0..TRIES {
         let Some(mut action) = deps.store.action(org, id).await? else { return Ok(driven) };
@@ -103,7 +126,7 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
         if action.due_at.is_none_or(|due| due > now) {
             return Ok(driven);
         }
-        let counted = recount(&deps.store, deps.clock.as_ref(), &action).await?;
+        let counted = count(deps, questions, &action, now).await?;
         let start = hand_out(&mut action, now);
         let fan_out = missing_blocks(&mut action, now);
         let parcels = deps.store.parcels(org, id.ulid()).await?;
@@ -122,6 +145,29 @@ async fn look_at(deps: &Reconcile, org: &OrgId, id: BulkActionId) -> Result<usiz
     }
     // A busy action: its notes keep it due.
     Ok(driven)
+}
+
+/// Counts what was noted, and ends the silence of what was to be reported by now.
+async fn count<A: Ask>(
+    deps: &Reconcile<A>,
+    questions: &Questions,
+    action: &Action,
+    now: Timestamp,
+) -> Result<Recount, Error> {
+    let (org, id) = (&action.org_id, action.id);
+    let content = deps.store.content(org, id).await?.ok_or(Error::Missing("the content"))?;
+    let windows = &Windows::in_content(&content);
+    let mut silence = Silence::new(deps, questions, action, &content, windows);
+    let chunks = deps.store.chunks(org, id.ulid()).await?;
+    let (silent, others): (Vec<Chunk>, Vec<Chunk>) =
+        chunks.into_iter().partition(|chunk| silence.is_over(chunk, now));
+    let mut chunks = count_noted(&deps.store, action, windows, others, now).await?;
+    for chunk in silent {
+        // Others may have used the tick's questions up in the meantime.
+        let over = silence.is_over(&chunk, now);
+        chunks.push(if over { silence.end(chunk).await? } else { chunk });
+    }
+    Ok(Recount { began_at: now, chunks })
 }
 
 fn next_due(action: &Action, now: Timestamp, needs: [Option<Timestamp>; 2]) -> Option<Timestamp> {
@@ -184,8 +230,8 @@ fn missing_blocks(action: &mut Action, now: Timestamp) -> Vec<SendMessageJob> {
 }
 
 /// Puts parcels whose claim died or whose message was lost on their queues again. Answers how many, and when the next one may need it.
-async fn drive_parcels(
-    deps: &Reconcile,
+async fn drive_parcels<A>(
+    deps: &Reconcile<A>,
     action: &Action,
     parcels: &[Parcel],
     now: Timestamp,
