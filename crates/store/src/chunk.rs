@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::action::Saved;
 use crate::conditional::{Conditional, conditional};
-use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::item::{Item, Reader, Writer, json, key, n, s, time};
 use crate::row::Row;
 use crate::{Result, Store, StoreError, keys};
 
@@ -102,6 +102,16 @@ impl Store {
     pub async fn chunks(&self, org: &OrgId, send: Ulid) -> Result<Vec<Chunk>> {
         let items = self.parts(org, send, keys::CHUNK).await?;
         items.iter().map(from_item).collect()
+    }
+
+    /// A chunk, read strongly.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn chunk(&self, org: &OrgId, send: Ulid, number: u32) -> Result<Option<Chunk>> {
+        let place = key(keys::send(org, send), s(keys::chunk(number)));
+        let found = self.get(&self.tables.bulk_actions, place).await?;
+        found.as_ref().map(from_item).transpose()
     }
 
     /// Promises that rows of a chunk may change until `until`. To be made before they do.

@@ -31,7 +31,7 @@ pub struct Parcel {
     pub gate1_at: Timestamp,
     /// When it may next be worked on.
     pub due_at: Timestamp,
-    /// When it was last put on its queue.
+    /// For when it was last put on its queue: before [`Self::due_at`], nobody has done so yet.
     pub driven_at: Timestamp,
     /// Claims that were made and not given back since the mark last moved.
     pub deaths: u32,
@@ -110,10 +110,25 @@ pub enum Held {
 pub enum Release {
     /// Every row is handed over or final.
     Done,
-    /// Rows beyond the mark are left; work goes on at the given time.
-    Later(Timestamp),
-    /// This pass is over; refused rows are tried again from the given time.
-    NextPass(Timestamp),
+    /// Rows beyond the mark are left; work goes on then.
+    Later(Again),
+    /// This pass is over; refused rows are tried again from then on.
+    NextPass(Again),
+}
+
+/// When a parcel is to be worked on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// When.
+    pub at: Timestamp,
+    /// Whether whoever gives it back puts it on its queue for then. If not, because that is too far ahead, reconcile hands it out.
+    pub queued: bool,
+}
+
+impl Again {
+    fn sets(self) -> &'static str {
+        if self.queued { "due_at = :at, driven_at = :at" } else { "due_at = :at" }
+    }
 }
 
 impl Store {
@@ -229,21 +244,22 @@ impl Store {
             Release::Done => update
                 .update_expression("SET finished = :yes, deaths = :zero REMOVE holder, claim_until")
                 .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
-            Release::Later(at) => update
-                .update_expression("SET due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until")
-                .expression_attribute_values(":at", time(at)),
-            Release::NextPass(at) => update
-                .update_expression(
-                    "SET #pass = :pass, mark = :zero, due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until",
-                )
+            Release::Later(again) => update
+                .update_expression(format!("SET {}, deaths = :zero REMOVE holder, claim_until", again.sets()))
+                .expression_attribute_values(":at", time(again.at)),
+            Release::NextPass(again) => update
+                .update_expression(format!(
+                    "SET #pass = :pass, mark = :zero, {}, deaths = :zero REMOVE holder, claim_until",
+                    again.sets()
+                ))
                 .expression_attribute_names("#pass", "pass")
                 .expression_attribute_values(":pass", n(parcel.pass + 1))
-                .expression_attribute_values(":at", time(at)),
+                .expression_attribute_values(":at", time(again.at)),
         };
         held(update.expression_attribute_values(":zero", n(0)), holder).await
     }
 
-    /// Records that a parcel was put on its queue (again).
+    /// Records that a parcel was put on its queue (again) for `at`.
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.

@@ -9,7 +9,7 @@ use domain::status::Transition;
 use domain::{BulkActionStatus, Channel, Clock, OrgId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::Store;
-use store::action::{Action, Saved};
+use store::action::{Action, CountedOf, Saved};
 use store::chunk::Chunk;
 use store::content::FrozenContent;
 use store::row::Row;
@@ -127,16 +127,10 @@ impl Recount {
             // It has no rows: all targets count as skipped, for good.
             return;
         }
-        let mut counts = Counts::default();
-        for chunk in &self.chunks {
-            counts += chunk.total();
-        }
-        if action.status == BulkActionStatus::Failed && action.failure_reason.is_some() {
-            // Stopped by us: targets without a row were never handed over.
-            let written: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
-            counts.failed += action.total.saturating_sub(written);
-        }
+        let counts = sum(&self.chunks, action);
+        let certain = self.chunks.iter().all(|chunk| chunk.noted_until.is_none());
         action.counts = counts;
+        action.counted_of = certain.then(|| counted_of(&self.chunks));
         action.reconciled_at = Some(self.began_at);
         let stopped = action.failure_reason.is_some();
         let Some(settled) = counts.settle(action.total).filter(|_| !stopped) else { return };
@@ -161,4 +155,23 @@ impl Recount {
         let silence = self.chunks.iter().filter_map(Chunk::silence_ends_at);
         noted.chain(silence).min()
     }
+}
+
+/// What an action's counters are if its chunks are these.
+pub(crate) fn sum(chunks: &[Chunk], action: &Action) -> Counts {
+    let mut counts = Counts::default();
+    for chunk in chunks {
+        counts += chunk.total();
+    }
+    if action.status == BulkActionStatus::Failed && action.failure_reason.is_some() {
+        // Stopped by us: targets without a row were never handed over.
+        let written: u64 = chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
+        counts.failed += action.total.saturating_sub(written);
+    }
+    counts
+}
+
+/// What tells whether these chunks are the same as others.
+pub(crate) fn counted_of(chunks: &[Chunk]) -> CountedOf {
+    CountedOf { chunks: chunks.len(), versions: chunks.iter().map(|chunk| chunk.version).sum() }
 }

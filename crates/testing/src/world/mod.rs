@@ -2,6 +2,7 @@
 
 mod calls;
 mod functions;
+mod law;
 mod queues;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use wire::queue::Job;
 use crate::TestClock;
 use crate::provider::Provider;
 use functions::Functions;
+use law::Law;
 
 /// How queue messages are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,7 @@ pub struct World {
     urls: BTreeMap<String, String>,
     redelivery: Redelivery,
     functions: Functions,
+    law: Law,
 }
 
 impl World {
@@ -82,6 +85,7 @@ impl World {
             urls,
             redelivery: Redelivery::Never,
             functions,
+            law: Law::default(),
         };
         world.set_up().await;
         Ok(world)
@@ -119,6 +123,7 @@ impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             assert_eq!(self.left_over(), 0, "messages are left on the queues");
+            self.law.check();
         }
     }
 }

@@ -12,10 +12,12 @@ use store::action::Action;
 use store::chunk::{Chunk, Noted};
 use store::content::FrozenContent;
 use store::row::{Change, Changed, Row};
+use telemetry::Drift;
 
 use super::Reconcile;
-use super::ask::{Ask, Line, Questions, open};
+use super::ask::{Ask, Line, open};
 use super::inquire::{Answer, inquire};
+use super::measure::{Tick, chunk_drifted};
 use crate::notes::WRITE;
 use crate::recount::{Windows, save};
 use crate::{Error, apply_receipt};
@@ -30,7 +32,7 @@ const CONCURRENT: usize = 8;
 /// The silence of one action.
 pub(super) struct Silence<'a, A: Ask> {
     deps: &'a Reconcile<A>,
-    questions: &'a Questions,
+    tick: &'a Tick,
     action: &'a Action,
     windows: &'a Windows,
     /// What the messages say on the channel whose provider can be asked.
@@ -49,16 +51,27 @@ enum Verdict {
     Later(Timestamp),
 }
 
+impl Verdict {
+    /// What came of asking, once that is decided.
+    fn inquiry(&self) -> Option<Inquiry> {
+        match self {
+            Self::Found(_) => Some(Inquiry::Found),
+            Self::Unconfirmed(inquiry) => *inquiry,
+            Self::Later(_) => None,
+        }
+    }
+}
+
 impl<'a, A: Ask> Silence<'a, A> {
     pub(super) fn new(
         deps: &'a Reconcile<A>,
-        questions: &'a Questions,
+        tick: &'a Tick,
         action: &'a Action,
         content: &FrozenContent,
         windows: &'a Windows,
     ) -> Self {
         let said = content.message(A::CHANNEL).and_then(|message| message.body.prepare().ok());
-        Self { deps, questions, action, windows, said, line: None }
+        Self { deps, tick, action, windows, said, line: None }
     }
 
     /// Whether something is to become of silent messages of the chunk now.
@@ -70,7 +83,7 @@ impl<'a, A: Ask> Silence<'a, A> {
     fn waits_for_questions(&self, chunk: &Chunk, now: Timestamp) -> bool {
         let asks = chunk.counts.get(&A::CHANNEL).is_some_and(|counts| counts.pending > 0);
         let given_up = chunk.window_ends_at.is_some_and(|end| end + PATIENCE <= now);
-        asks && !given_up && !self.questions.are_left(&self.action.org_id, now)
+        asks && !given_up && !self.tick.questions.are_left(&self.action.org_id, now)
     }
 
     /// Ends the silence of a chunk, as far as that can be done now. Answers the chunk as it then is.
@@ -80,6 +93,9 @@ impl<'a, A: Ask> Silence<'a, A> {
     pub(super) async fn end(&mut self, chunk: Chunk) -> Result<Chunk, Error> {
         let (store, org, send) = (&self.deps.store, &self.action.org_id, self.action.id.ulid());
         let mut rows = store.rows_of_chunk(org, send, chunk.number).await?;
+        if chunk_drifted(store, org, send, &chunk, &rows).await? {
+            self.tick.drifted(Drift::Chunk);
+        }
         let now = self.deps.clock.now();
         let over = |row: &Row| self.windows.end_of(row).is_some_and(|end| end <= now);
         let silent: Vec<usize> = (0..rows.len()).filter(|i| rows.get(*i).is_some_and(over)).collect();
@@ -136,7 +152,7 @@ impl<'a, A: Ask> Silence<'a, A> {
             Some(Line::Down) => return Ok(later(end, last, now, Inquiry::NotAsked)),
             Some(Line::Closed) | None => return Ok(Verdict::Unconfirmed(Some(Inquiry::NotAsked))),
         };
-        if !self.questions.take(&self.action.org_id, now) {
+        if !self.tick.questions.take(&self.action.org_id, now) {
             let next =
                 if now < last { Verdict::Later(now) } else { Verdict::Unconfirmed(Some(Inquiry::NotAsked)) };
             return Ok(next);
@@ -174,6 +190,9 @@ impl<'a, A: Ask> Silence<'a, A> {
         let mut unconfirmed: BTreeMap<MessageStatus, Vec<(usize, Change)>> = BTreeMap::new();
         for (place, verdict) in verdicts {
             let Some(row) = rows.get_mut(place) else { continue };
+            if let Some(inquiry) = verdict.inquiry() {
+                self.tick.inquired(inquiry);
+            }
             match verdict {
                 Verdict::Found(change) => {
                     self.found(row, &change).await?;
