@@ -125,6 +125,7 @@ async fn a_row_that_a_worker_has_in_hand_fails_when_its_turn_comes() {
     assert_eq!((row.status, row.erased), (MessageStatus::Queued, true), "it may be on its way");
 
     // That worker is never heard of again.
+    world.work_is_lost();
     world.live(10 * MINUTE).await;
     assert_eq!(world.provider.calls().len(), 1);
     assert_eq!(failed_items(&world, id).await, [("m1".to_owned(), "member_not_found".to_owned())].into());

@@ -1,8 +1,10 @@
 //! The pipeline, by behaviour: real use cases on the real store and queues of the embedded engine, and for every claim an assertion on what
 //! the provider saw.
 
+mod alarms;
 mod bad_input;
 mod cancel;
+mod conservation;
 mod conversations;
 mod day;
 mod erase;
@@ -29,3 +31,4 @@ mod single;
 mod stats;
 mod support;
 mod template_contract;
+mod unknown;

@@ -3,17 +3,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::InProcess;
-use serde_json::{Value, json};
 use super::diary::Diary;
 use super::dice::Dice;
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::network::{Past, Witness};
-use super::sabotage::Sabotage;
 use super::queues::Wakes;
+use super::sabotage::Sabotage;
 use super::time::Time;
 use super::{Plan, Story};
+use engine::InProcess;
+use serde_json::{Value, json};
 
 /// The names of the tables, as the template has them.
 pub(crate) const BULK_ACTIONS: &str = "tidings-local-bulk-actions";

@@ -4,7 +4,7 @@
 use super::dice::Dice;
 
 /// The probability of each fault, per call or per event.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Faults {
     /// A call of AWS does not get there.
     pub(crate) not_reached: f64,
@@ -47,7 +47,7 @@ pub(crate) struct Faults {
 }
 
 /// What goes wrong with a provider, per message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ProviderFaults {
     /// Accepted, the answer lost.
     pub(crate) answer_lost: f64,
@@ -64,7 +64,7 @@ pub(crate) struct ProviderFaults {
 }
 
 /// What goes wrong with reports, per message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ReceiptFaults {
     /// None ever comes.
     pub(crate) silent: f64,
@@ -129,6 +129,11 @@ impl Faults {
                 hostile: rate(0.3),
             },
         }
+    }
+
+    /// Whether nothing goes wrong at all.
+    pub(crate) fn are_none(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Whether receipts that we have taken may be lost before they are applied.

@@ -21,6 +21,7 @@ use wire::api::http::{Reply, Request};
 
 use super::core::{About, Core};
 use super::ledger::Accepted;
+use super::look_up::SimAsk;
 use super::network::millis;
 use super::provider::SimChannel;
 use super::time::{Caller, FunctionClock};
@@ -33,7 +34,7 @@ pub(crate) const QUEUE_TIMEOUT: Duration = Duration::from_mins(1);
 pub(crate) struct Instance {
     name: String,
     skew_ms: i64,
-    pub(crate) functions: Functions<SimChannel<0>, SimChannel<1>, SimChannel<2>>,
+    pub(crate) functions: Functions<SimChannel<0>, SimChannel<1>, SimChannel<2>, SimAsk>,
 }
 
 /// What runs the functions.
@@ -108,7 +109,7 @@ impl Host {
         let skew = i64::try_from(core.dice.between(0, 2 * core.faults.skew_ms)).unwrap_or(0);
         let skew_ms = skew - i64::try_from(core.faults.skew_ms).unwrap_or(0);
         let name = format!("{function}#{}", self.made.get());
-        Instance { name, skew_ms, functions: Functions::new(&wiring, channels) }
+        Instance { name, skew_ms, functions: Functions::new(&wiring, channels, SimAsk(Arc::clone(core))) }
     }
 
     /// Runs one invocation; `None` if it was killed, panicked or ran out of time.
@@ -165,7 +166,8 @@ impl Host {
 
     /// A call of the API, or of a provider; `None` if no answer came.
     pub(crate) async fn api(&self, request: &Request) -> Option<Reply> {
-        let function = testing::conformance::contract().function_of(&request.route).expect("a route of the API");
+        let function =
+            testing::conformance::contract().function_of(&request.route).expect("a route of the API");
         self.invoke(function, API_TIMEOUT, async |instance, _| instance.functions.answer(request).await).await
     }
 
@@ -207,6 +209,7 @@ impl Host {
         match self.invoke("reconcile", QUEUE_TIMEOUT, work).await {
             Some(Ok(report)) => {
                 self.core.diary.note("reconcile", format!("{report:?}"), Vec::new());
+                super::checks::reconciled(&self.core, &report);
             }
             Some(Err(error)) => {
                 self.core.diary.note("reconcile", format!("failed: {error}"), Vec::new());

@@ -15,6 +15,8 @@ pub(crate) struct Accepted {
     pub(crate) channel: Channel,
     pub(crate) to: String,
     pub(crate) text: String,
+    /// When, in milliseconds since the beginning.
+    pub(crate) at_ms: u64,
 }
 
 impl Accepted {
@@ -34,6 +36,8 @@ struct Book {
     requests: BTreeMap<MessageId, u32>,
     /// Reports that we took: the webhook was answered well.
     taken: BTreeMap<MessageId, Vec<Report>>,
+    /// What was answered when it was asked for: that answer may have been lost.
+    told: BTreeMap<MessageId, Vec<Report>>,
     /// Addresses that are opted out, with the diary's number of the acknowledgement.
     opted_out: BTreeMap<(Channel, String), u64>,
     /// When somebody last lifted an opt-out of an address, in milliseconds; what came shortly after is not judged.
@@ -56,10 +60,17 @@ impl Ledger {
     }
 
     /// The provider takes a message.
-    pub(crate) fn accept(&self, id: MessageId, channel: Channel, to: &str, text: &str) -> Accepted {
+    pub(crate) fn accept(
+        &self,
+        id: MessageId,
+        channel: Channel,
+        to: &str,
+        text: &str,
+        at_ms: u64,
+    ) -> Accepted {
         let mut book = self.book();
         let number = book.accepted.len() + 1;
-        let accepted = Accepted { number, id, channel, to: to.to_owned(), text: text.to_owned() };
+        let accepted = Accepted { number, id, channel, to: to.to_owned(), text: text.to_owned(), at_ms };
         book.accepted.push(accepted.clone());
         accepted
     }
@@ -67,6 +78,16 @@ impl Ledger {
     /// A report on a message was taken.
     pub(crate) fn took(&self, id: MessageId, report: Report) {
         self.book().taken.entry(id).or_default().push(report);
+    }
+
+    /// What became of a message was told to somebody who asked.
+    pub(crate) fn told(&self, id: MessageId, report: Report) {
+        self.book().told.entry(id).or_default().push(report);
+    }
+
+    /// What was told to those who asked, by message.
+    pub(crate) fn all_told(&self) -> BTreeMap<MessageId, Vec<Report>> {
+        self.book().told.clone()
     }
 
     /// An opt-out that began at `began_ms` was acknowledged.
@@ -95,8 +116,12 @@ impl Ledger {
 
     /// Who got what, sorted.
     pub(crate) fn sorted(&self) -> Vec<(String, String)> {
-        let mut all: Vec<_> =
-            self.book().accepted.iter().map(|accepted| (accepted.to.clone(), accepted.text.clone())).collect();
+        let mut all: Vec<_> = self
+            .book()
+            .accepted
+            .iter()
+            .map(|accepted| (accepted.to.clone(), accepted.text.clone()))
+            .collect();
         all.sort_unstable();
         all
     }

@@ -7,7 +7,7 @@
 //! | `time`, `dice`, `faults` | the world's laws |
 //! | `network` | the network to AWS, with its faults; a witness of every write |
 //! | `host`, `queues` | Lambda, its event sources, EventBridge |
-//! | `provider`, `receipts`, `ledger` | the message providers and their book |
+//! | `provider`, `receipts`, `look_up`, `ledger` | the message providers and their book |
 //! | `people` | those who send, and those who are written to |
 //! | `checks` | the judge |
 //! | `sabotage` | careless versions of us, which the judge must find |
@@ -21,6 +21,7 @@ mod dice;
 mod faults;
 mod host;
 mod ledger;
+mod look_up;
 mod network;
 mod people;
 mod provider;
@@ -43,8 +44,8 @@ use tokio::time::sleep;
 use self::core::{About, BULK_ACTIONS, Core, DIRECTORY, MESSAGE_LOGS};
 use host::Host;
 use network::{Wires, millis};
-use people::{Memory, People};
 pub use people::Scene;
+use people::{Memory, People};
 pub use sabotage::Sabotage;
 
 /// When faults end, at the latest, in milliseconds since the beginning.

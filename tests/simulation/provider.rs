@@ -109,7 +109,9 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
         let acknowledged = self.core.ledger.request(id, Self::CHANNEL, to);
         let gate = Caller::current().map_or(0, |caller| caller.gate_began());
         if let Some(acknowledged) = acknowledged.filter(|acknowledged| gate == 0 || *acknowledged < gate) {
-            let what = format!("{id} was sent although an opt-out was acknowledged (entry {acknowledged}) before gate 2 was read (entry {gate})");
+            let what = format!(
+                "{id} was sent although an opt-out was acknowledged (entry {acknowledged}) before gate 2 was read (entry {gate})"
+            );
             self.core.violated("P4", About::Message(id), what);
         }
     }
@@ -134,7 +136,8 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
             sleep(millis(TIMEOUT_MS)).await;
             return Outcome::Unknown { problem: problem() };
         }
-        let refused = faults.sender_refused && REFUSED_MS.contains(&core.time.elapsed_ms()) && !core.is_healed();
+        let refused =
+            faults.sender_refused && REFUSED_MS.contains(&core.time.elapsed_ms()) && !core.is_healed();
         let refusal = match Nature::of(to) {
             _ if refused => {
                 Some(Outcome::SenderRefused { reason: SenderProblem::Credentials, problem: problem() })
@@ -153,7 +156,8 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
             return Outcome::Unknown { problem: problem() };
         }
         sleep(millis(there + back)).await;
-        let number = core.ledger.accepted().iter().rfind(|accepted| accepted.id == id).map(Accepted::provider_id);
+        let number =
+            core.ledger.accepted().iter().rfind(|accepted| accepted.id == id).map(Accepted::provider_id);
         Outcome::Accepted { provider_message_id: number.unwrap_or_default(), segments: Some(1) }
     }
 
@@ -163,8 +167,12 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
         let (to, text) = (to.to_owned(), text.to_owned());
         tokio::spawn(async move {
             sleep(millis(after_ms)).await;
-            let accepted = core.ledger.accept(id, Self::CHANNEL, &to, &text);
-            core.diary.note("provider", format!("{id}: taken, number {}", accepted.number), vec![id.to_string()]);
+            let accepted = core.ledger.accept(id, Self::CHANNEL, &to, &text, core.time.elapsed_ms());
+            core.diary.note(
+                "provider",
+                format!("{id}: taken, number {}", accepted.number),
+                vec![id.to_string()],
+            );
             // Nobody reports any more once the simulation has ended.
             reporter.send(accepted).ok();
         });

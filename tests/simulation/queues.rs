@@ -125,7 +125,12 @@ impl Host {
     /// Messages that failed too often.
     pub(crate) fn dead(&self) -> u64 {
         let sqs = self.core.engine.sqs();
-        let all: u64 = sqs.queues().iter().filter_map(|name| sqs.counts(name).ok()).map(engine::QueueCounts::total).sum();
+        let all: u64 = sqs
+            .queues()
+            .iter()
+            .filter_map(|name| sqs.counts(name).ok())
+            .map(engine::QueueCounts::total)
+            .sum();
         all - self.waiting()
     }
 

@@ -41,7 +41,11 @@ async fn report(host: &Rc<Host>, accepted: &Accepted) {
     let core = &host.core;
     let faults = &core.faults.receipts;
     if core.fault(faults.silent) {
-        core.diary.note("provider", format!("{}: will not report", accepted.id), vec![accepted.id.to_string()]);
+        core.diary.note(
+            "provider",
+            format!("{}: will not report", accepted.id),
+            vec![accepted.id.to_string()],
+        );
         return;
     }
     let mut reports = truth(host, accepted);

@@ -75,7 +75,9 @@ impl Sabotage {
             Self::BlindReceipts if call.operation == "BatchExecuteStatement" => {
                 without_status(&mut request);
             }
-            Self::BlindReceipts if request["ConditionExpression"].as_str().is_some_and(|c| c.contains("#status IN")) => {
+            Self::BlindReceipts
+                if request["ConditionExpression"].as_str().is_some_and(|c| c.contains("#status IN")) =>
+            {
                 unconditional(&mut request);
             }
             Self::BlindRows if is_insert_of_rows(call, &request) => return Ok(puts(call, &request)),
@@ -84,7 +86,10 @@ impl Sabotage {
             }
             Self::NoNotes if update(&request).starts_with("SET noted_until") => return Err(empty()),
             Self::NoReconcile if request["IndexName"] == "work" => {
-                return Err(Answer { body: json!({ "Items": [], "Count": 0 }).to_string().into_bytes(), ..empty() });
+                return Err(Answer {
+                    body: json!({ "Items": [], "Count": 0 }).to_string().into_bytes(),
+                    ..empty()
+                });
             }
             Self::NoKeys if call.operation == "TransactWriteItems" => {
                 let writes = request["TransactItems"].as_array_mut().into_iter().flatten();

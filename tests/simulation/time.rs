@@ -31,6 +31,11 @@ impl Time {
     pub(crate) fn now(self) -> Timestamp {
         Timestamp::from_millis(self.millis())
     }
+
+    /// The time so many milliseconds after the beginning.
+    pub(crate) fn at(self, elapsed_ms: u64) -> Timestamp {
+        Timestamp::from_millis(BEGIN_MS + i64::try_from(elapsed_ms).unwrap_or(0))
+    }
 }
 
 /// One invocation of a function.

@@ -18,6 +18,7 @@
 
 mod codes;
 mod http;
+mod look_up;
 mod outcome;
 mod problem;
 mod secret;
@@ -27,6 +28,7 @@ mod webhook;
 pub mod whatsapp;
 
 pub use http::{HttpClient, REQUEST_TIMEOUT, http_client};
+pub use look_up::{Asked, Known, LookUp, Sought};
 pub use outcome::{Outcome, Outgoing, Sender, SenderProblem};
 pub use problem::Problem;
 pub use secret::Secret;

@@ -22,6 +22,7 @@ pub mod sources;
 mod spelled;
 pub mod status;
 pub mod time;
+pub mod unconfirmed;
 pub mod variables;
 
 pub use channel::{Attribution, Channel, Dedupe, Routing, SendSource};
@@ -30,3 +31,4 @@ pub use ids::{BulkActionId, ConversationId, MemberId, MessageId, OrgId, Template
 pub use sources::{Clock, Ids};
 pub use status::{BulkActionStatus, MessageStatus};
 pub use time::Timestamp;
+pub use unconfirmed::{Inquiry, Unknown};

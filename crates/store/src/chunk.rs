@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::action::Saved;
 use crate::conditional::{Conditional, conditional};
-use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::item::{Item, Reader, Writer, json, key, n, s, time};
 use crate::row::Row;
 use crate::{Result, Store, StoreError, keys};
 
@@ -32,6 +32,8 @@ pub struct Chunk {
     pub noted_until: Option<Timestamp>,
     /// When the first receipt window of its rows ends.
     pub window_ends_at: Option<Timestamp>,
+    /// When to look at those whose window is over next, if it was not to be told yet what became of them.
+    pub look_at: Option<Timestamp>,
     /// Counts the writes of the counts.
     pub version: u64,
 }
@@ -39,8 +41,10 @@ pub struct Chunk {
 /// What became of a note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// The chunk is noted at least until the time that was asked for.
+    /// The chunk is noted until the time that was asked for.
     Yes,
+    /// Somebody has noted it for as long or longer.
+    Already,
     /// There is no such chunk.
     NoSuchChunk,
 }
@@ -55,7 +59,21 @@ impl Chunk {
             row.enter(&mut over_time);
         }
         let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        Self { number, rows, counts, over_time, noted_until: None, window_ends_at: None, version: 0 }
+        Self {
+            number,
+            rows,
+            counts,
+            over_time,
+            noted_until: None,
+            window_ends_at: None,
+            look_at: None,
+            version: 0,
+        }
+    }
+
+    /// When something becomes of its silent rows: their window ends, or it is looked at them again.
+    pub fn silence_ends_at(&self) -> Option<Timestamp> {
+        self.look_at.or(self.window_ends_at)
     }
 
     /// The counts of all channels.
@@ -86,6 +104,16 @@ impl Store {
         items.iter().map(from_item).collect()
     }
 
+    /// A chunk, read strongly.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn chunk(&self, org: &OrgId, send: Ulid, number: u32) -> Result<Option<Chunk>> {
+        let place = key(keys::send(org, send), s(keys::chunk(number)));
+        let found = self.get(&self.tables.bulk_actions, place).await?;
+        found.as_ref().map(from_item).transpose()
+    }
+
     /// Promises that rows of a chunk may change until `until`. To be made before they do.
     ///
     /// # Errors
@@ -106,7 +134,8 @@ impl Store {
             .send()
             .await;
         Ok(match conditional(result)? {
-            Conditional::Done(_) | Conditional::Refused(Some(_)) => Noted::Yes,
+            Conditional::Done(_) => Noted::Yes,
+            Conditional::Refused(Some(_)) => Noted::Already,
             Conditional::Refused(None) => Noted::NoSuchChunk,
         })
     }
@@ -137,6 +166,11 @@ impl Store {
         } else {
             removes.push("window_ends_at");
         }
+        if counted.look_at.is_some() {
+            sets.push("look_at = :look_at");
+        } else {
+            removes.push("look_at");
+        }
         if clear && seen.noted_until.is_some() {
             removes.push("noted_until");
             conditions.push("noted_until = :noted");
@@ -161,6 +195,9 @@ impl Store {
         }
         if let Some(ends) = counted.window_ends_at {
             update = update.expression_attribute_values(":ends", time(ends));
+        }
+        if let Some(at) = counted.look_at {
+            update = update.expression_attribute_values(":look_at", time(at));
         }
         if let Some(noted) = seen.noted_until.filter(|_| clear) {
             update = update.expression_attribute_values(":noted", time(noted));
@@ -207,6 +244,7 @@ fn from_item(item: &Item) -> Result<Chunk> {
         over_time: read.json_or_default("over_time")?,
         noted_until: read.time_opt("noted_until")?,
         window_ends_at: read.time_opt("window_ends_at")?,
+        look_at: read.time_opt("look_at")?,
         version: read.number("version")?,
     })
 }

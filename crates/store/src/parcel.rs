@@ -25,11 +25,13 @@ pub struct Parcel {
     pub pass: u32,
     /// Calls for rows of this pass in slots below the mark may have begun.
     pub mark: u16,
+    /// When the mark last moved: the calls below it that nobody recorded began then or soon after.
+    pub marked_at: Option<Timestamp>,
     /// When gate 1 looked at its recipients.
     pub gate1_at: Timestamp,
     /// When it may next be worked on.
     pub due_at: Timestamp,
-    /// When it was last put on its queue.
+    /// For when it was last put on its queue: before [`Self::due_at`], nobody has done so yet.
     pub driven_at: Timestamp,
     /// Claims that were made and not given back since the mark last moved.
     pub deaths: u32,
@@ -47,6 +49,7 @@ impl Parcel {
             channel,
             pass: 1,
             mark: 0,
+            marked_at: None,
             gate1_at,
             due_at: now,
             driven_at: now,
@@ -107,10 +110,25 @@ pub enum Held {
 pub enum Release {
     /// Every row is handed over or final.
     Done,
-    /// Rows beyond the mark are left; work goes on at the given time.
-    Later(Timestamp),
-    /// This pass is over; refused rows are tried again from the given time.
-    NextPass(Timestamp),
+    /// Rows beyond the mark are left; work goes on then.
+    Later(Again),
+    /// This pass is over; refused rows are tried again from then on.
+    NextPass(Again),
+}
+
+/// When a parcel is to be worked on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// When.
+    pub at: Timestamp,
+    /// Whether whoever gives it back puts it on its queue for then. If not, because that is too far ahead, reconcile hands it out.
+    pub queued: bool,
+}
+
+impl Again {
+    fn sets(self) -> &'static str {
+        if self.queued { "due_at = :at, driven_at = :at" } else { "due_at = :at" }
+    }
 }
 
 impl Store {
@@ -201,8 +219,9 @@ impl Store {
     ) -> Result<Held> {
         let update = self
             .update_parcel(org, send, parcel.chunk, parcel.channel)
-            .update_expression("SET mark = :mark, claim_until = :until, deaths = :one")
+            .update_expression("SET mark = :mark, marked_at = :now, claim_until = :until, deaths = :one")
             .expression_attribute_values(":mark", n(mark))
+            .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":until", time(now + CLAIM))
             .expression_attribute_values(":one", n(1));
         held(update, holder).await
@@ -225,21 +244,22 @@ impl Store {
             Release::Done => update
                 .update_expression("SET finished = :yes, deaths = :zero REMOVE holder, claim_until")
                 .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
-            Release::Later(at) => update
-                .update_expression("SET due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until")
-                .expression_attribute_values(":at", time(at)),
-            Release::NextPass(at) => update
-                .update_expression(
-                    "SET #pass = :pass, mark = :zero, due_at = :at, driven_at = :at, deaths = :zero REMOVE holder, claim_until",
-                )
+            Release::Later(again) => update
+                .update_expression(format!("SET {}, deaths = :zero REMOVE holder, claim_until", again.sets()))
+                .expression_attribute_values(":at", time(again.at)),
+            Release::NextPass(again) => update
+                .update_expression(format!(
+                    "SET #pass = :pass, mark = :zero, {}, deaths = :zero REMOVE holder, claim_until",
+                    again.sets()
+                ))
                 .expression_attribute_names("#pass", "pass")
                 .expression_attribute_values(":pass", n(parcel.pass + 1))
-                .expression_attribute_values(":at", time(at)),
+                .expression_attribute_values(":at", time(again.at)),
         };
         held(update.expression_attribute_values(":zero", n(0)), holder).await
     }
 
-    /// Records that a parcel was put on its queue (again).
+    /// Records that a parcel was put on its queue (again) for `at`.
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
@@ -302,6 +322,7 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
         .set("sk", s(keys::parcel(parcel.chunk, parcel.channel)))
         .set("pass", n(parcel.pass))
         .set("mark", n(parcel.mark))
+        .maybe("marked_at", parcel.marked_at.map(time))
         .set("gate1_at", time(parcel.gate1_at))
         .set("due_at", time(parcel.due_at))
         .set("driven_at", time(parcel.driven_at))
@@ -324,6 +345,7 @@ fn from_item(item: &Item) -> Result<Parcel> {
         channel,
         pass: read.number("pass")?,
         mark: read.number("mark")?,
+        marked_at: read.time_opt("marked_at")?,
         gate1_at: read.time("gate1_at")?,
         due_at: read.time("due_at")?,
         driven_at: read.time("driven_at")?,

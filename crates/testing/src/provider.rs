@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channels::{Outcome, Outgoing, Problem, Sender, SenderProblem};
+use channels::{Asked, Known, LookUp, Outcome, Outgoing, Problem, Sender, SenderProblem, Sought};
+use domain::receipt::Report;
 use domain::settings::ChannelSettings;
-use domain::{Channel, FailureCode, MessageId, OrgId};
+use domain::{Channel, Clock, FailureCode, MessageId, OrgId, Timestamp};
 use serde_json::Value;
 use store::directory::{AddressHash, UnsubscribeTokens};
 use usecases::dispatch::Connect;
+use usecases::reconcile::Ask;
 use usecases::secrets::SecretError;
 
 /// A message as the provider saw it.
@@ -26,6 +28,8 @@ pub struct Seen {
     pub unsubscribe_url: Option<String>,
     /// Where its recipient can answer.
     pub reply_to: Option<String>,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// What the provider does with a message.
@@ -51,15 +55,44 @@ pub enum Answer {
 
 type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
 
+/// What the SMS provider says when it is asked about a message that it accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It has it, and does not know yet what becomes of it.
+    OnItsWay,
+    /// What became of it.
+    Report(Report),
+    /// It does not know it.
+    NotKnown,
+    /// It does not accept the credentials.
+    Refused,
+    /// It does not answer.
+    NoAnswer,
+}
+
+/// A question that the SMS provider was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// About the message with this id of its own.
+    Id(String),
+    /// About messages to an address.
+    To(String),
+}
+
+type Knowledge = Arc<dyn Fn(&Seen) -> Told + Send + Sync>;
+
 /// All providers of a world: what they do, and what they accepted.
 #[derive(Clone)]
 pub struct Provider {
     inner: Arc<Mutex<Inner>>,
     tokens: UnsubscribeTokens,
+    clock: Arc<dyn Clock>,
 }
 
 struct Inner {
     script: Script,
+    knowledge: Knowledge,
+    questions: Vec<Question>,
     accepted: Vec<Seen>,
     calls: Vec<Seen>,
     credentials: bool,
@@ -67,14 +100,16 @@ struct Inner {
 
 impl Provider {
     /// Providers that accept everything.
-    pub fn new(tokens: UnsubscribeTokens) -> Self {
+    pub fn new(tokens: UnsubscribeTokens, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner {
             script: Arc::new(|_| Answer::Accept),
+            knowledge: Arc::new(|_| Told::OnItsWay),
+            questions: Vec::new(),
             accepted: Vec::new(),
             calls: Vec::new(),
             credentials: true,
         };
-        Self { inner: Arc::new(Mutex::new(inner)), tokens }
+        Self { inner: Arc::new(Mutex::new(inner)), tokens, clock }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -84,6 +119,45 @@ impl Provider {
     /// From now on `script` decides.
     pub fn answer(&self, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) {
         self.lock().script = Arc::new(script);
+    }
+
+    /// From now on `knowledge` decides what is told of what was accepted, also of what is listed.
+    pub fn tell(&self, knowledge: impl Fn(&Seen) -> Told + Send + Sync + 'static) {
+        self.lock().knowledge = Arc::new(knowledge);
+    }
+
+    /// Takes a message that does not come from the world, as from somebody else with the same account.
+    pub fn accept_from_elsewhere(&self, seen: Seen) {
+        self.lock().accepted.push(seen);
+    }
+
+    /// Everything that was asked, in order.
+    pub fn questions(&self) -> Vec<Question> {
+        self.lock().questions.clone()
+    }
+
+    /// The provider's id of the message that was accepted as the `number`-th, from 0.
+    pub fn id_of(number: usize) -> String {
+        format!("SM{}", number + 1)
+    }
+
+    fn told(&self, number: usize, seen: &Seen) -> Asked<Known> {
+        let knowledge = Arc::clone(&self.lock().knowledge);
+        let report = match knowledge(seen) {
+            Told::OnItsWay => None,
+            Told::Report(report) => Some(report),
+            Told::NotKnown => return Asked::NotFound,
+            Told::Refused => return Asked::Refused(Problem::new(Some("20003".into()), "as told")),
+            Told::NoAnswer => return Asked::Failed(Problem::new(None, "as told")),
+        };
+        Asked::Found(Known {
+            provider_message_id: Self::id_of(number),
+            // Providers know whole seconds.
+            accepted_at: Some(Timestamp::from_secs(seen.at.secs())),
+            report,
+            provider_code: None,
+            segments: Some(1),
+        })
     }
 
     /// Whether the secrets hold the provider's credentials from now on.
@@ -112,7 +186,7 @@ impl Provider {
         }
         match answer {
             Answer::Accept => Outcome::Accepted {
-                provider_message_id: format!("SM{}", inner.accepted.len()),
+                provider_message_id: Self::id_of(inner.accepted.len() - 1),
                 segments: Some(1),
             },
             Answer::AcceptAndLoseAnswer | Answer::NoAnswer => Outcome::Unknown { problem: problem() },
@@ -175,10 +249,56 @@ impl Sender for FakeSender {
             text: message.content.text().to_owned(),
             unsubscribe_url: message.unsubscribe_url.map(str::to_owned),
             reply_to: self.reply_to.clone(),
+            at: self.provider.clock.now(),
         })
     }
 
     fn timeout(&self) -> Duration {
         Duration::from_secs(10)
+    }
+}
+
+/// The way to ask the SMS provider of a world.
+#[derive(Clone)]
+pub(crate) struct FakeAsk(pub(crate) Provider);
+
+impl Ask for FakeAsk {
+    const CHANNEL: Channel = Channel::Sms;
+    type LookUp = Provider;
+
+    fn connect(&self, _: &ChannelSettings, _: &Value) -> Result<Provider, SecretError> {
+        if self.0.lock().credentials { Ok(self.0.clone()) } else { Err(SecretError::Unfit("a token")) }
+    }
+}
+
+impl LookUp for Provider {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    async fn by_id(&self, provider_message_id: &str) -> Asked<Known> {
+        tokio::task::yield_now().await;
+        self.lock().questions.push(Question::Id(provider_message_id.to_owned()));
+        let accepted = self.accepted().into_iter().enumerate();
+        let of_id = |(number, _): &(usize, Seen)| Self::id_of(*number) == provider_message_id;
+        accepted.into_iter().find(of_id).map_or(Asked::NotFound, |(number, seen)| self.told(number, &seen))
+    }
+
+    async fn fitting(&self, sought: &Sought<'_>) -> Asked<Vec<Known>> {
+        tokio::task::yield_now().await;
+        self.lock().questions.push(Question::To(sought.to.as_str().to_owned()));
+        let mut fitting = Vec::new();
+        for (number, seen) in self.accepted().iter().enumerate() {
+            let in_time = sought.from <= seen.at && seen.at <= sought.until;
+            let like =
+                seen.channel == Channel::Sms && seen.to == sought.to.as_str() && seen.text == sought.text;
+            if in_time && like {
+                match self.told(number, seen) {
+                    Asked::Found(known) => fitting.push(known),
+                    Asked::NotFound => {}
+                    Asked::Refused(problem) => return Asked::Refused(problem),
+                    Asked::Failed(problem) => return Asked::Failed(problem),
+                }
+            }
+        }
+        Asked::Found(fitting)
     }
 }

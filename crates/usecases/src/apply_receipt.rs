@@ -137,20 +137,27 @@ async fn conclude(
         Changed::Yes => {}
     }
     match receipt.report {
-        Report::OptedOut => opt_out_recipient(deps, org, receipt.message_id).await,
+        Report::OptedOut => {
+            opt_out_recipient(&deps.store, deps.clock.as_ref(), org, receipt.message_id).await
+        }
         Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::Complained => Ok(()),
     }
 }
 
 /// The provider holds an opt-out (Twilio's 21610, Meta's 131050), and so do we from then on: since the time that stands in the row, so that the
 /// same receipt does not opt out again whoever has come back.
-async fn opt_out_recipient(deps: &ApplyReceipt, org: &OrgId, id: MessageId) -> Result<(), Error> {
-    let Some(row) = deps.store.row(org, id).await? else { return Ok(()) };
+pub(crate) async fn opt_out_recipient(
+    store: &Store,
+    clock: &dyn Clock,
+    org: &OrgId,
+    id: MessageId,
+) -> Result<(), Error> {
+    let Some(row) = store.row(org, id).await? else { return Ok(()) };
     let (MessageStatus::Skipped, Some(to), Some(at)) = (row.status, &row.address, row.ended_at) else {
         return Ok(());
     };
     let change = OptOut::Out { source: Source::Provider, at };
-    opt_out::record(&deps.store, deps.clock.as_ref(), org, row.channel, to, change).await.map(drop)
+    opt_out::record(store, clock, org, row.channel, to, change).await.map(drop)
 }
 
 /// A failure that is reported after a delivery, and a complaint, leave the status and are kept in the history.

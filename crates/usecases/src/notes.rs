@@ -9,7 +9,7 @@ use store::chunk::Noted;
 use store::{Result, Store};
 
 /// How long a single write may take after its promise: longer than the database client's own limit for an operation.
-const WRITE: Duration = Duration::from_secs(15);
+pub(crate) const WRITE: Duration = Duration::from_secs(15);
 /// What is promised beyond that, so that the next writes to the chunk need no promise of their own.
 const AHEAD: Duration = Duration::from_secs(20);
 /// How long it is enough to have made an action due once: while a note of its lives, reconcile keeps it due.

@@ -31,12 +31,20 @@ pub(super) fn check(core: &Core, sent: &[Sent]) {
             of_chunks += chunk.total();
         }
         if !stopped && action.status != BulkActionStatus::Cancelled && of_chunks != counts {
-            core.violated("P3", key(action.id), format!("its chunks count {of_chunks:?}, its rows {counts:?}"));
+            core.violated(
+                "P3",
+                key(action.id),
+                format!("its chunks count {of_chunks:?}, its rows {counts:?}"),
+            );
         }
         let settled = counts.settle(action.total);
         let expected = settled.filter(|_| !stopped && action.status != BulkActionStatus::Cancelled);
         if expected.is_some_and(|expected| expected != action.status) {
-            core.violated("P3", key(action.id), format!("it is {}, its rows say {expected:?}", action.status));
+            core.violated(
+                "P3",
+                key(action.id),
+                format!("it is {}, its rows say {expected:?}", action.status),
+            );
         }
         history(core, sent);
     }

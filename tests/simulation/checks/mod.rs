@@ -9,6 +9,7 @@ use serde_json::Value;
 use store::action::Action;
 use store::chunk::Chunk;
 use store::row::Row;
+use usecases::reconcile::Report;
 
 use super::core::{About, Core};
 use super::host::Host;
@@ -52,12 +53,30 @@ pub(crate) fn key(id: BulkActionId) -> About {
     About::Key(id.ulid().to_string())
 }
 
+/// No count is ever wrong without a note, and where nothing went wrong nothing has to be repaired.
+pub(crate) fn reconciled(core: &Core, report: &Report) {
+    if !report.drift.is_empty() {
+        core.violated(
+            "P3",
+            About::Key("ACTION".into()),
+            format!("reconcile found drift: {:?}", report.drift),
+        );
+    }
+    if !report.repairs.is_empty() && core.faults.are_none() {
+        let what = format!("reconcile repaired something although nothing had failed: {:?}", report.repairs);
+        core.violated("P2", About::Key("ACTION".into()), what);
+    }
+}
+
 /// P3: the parts of an action that somebody reads add up to its total.
 pub(crate) fn adds_up(core: &Core, action: &Value) {
     let of = |name: &str| action[name].as_u64().unwrap_or(u64::MAX / 16);
     let parts = ["success_count", "failed_count", "skipped_count", "unconfirmed_count", "pending_count"];
     let sum: u64 = parts.iter().map(|name| of(name)).sum();
-    if of("total") != sum || of("sent_count") < of("delivered_count") || of("delivered_count") < of("read_count") {
+    if of("total") != sum
+        || of("sent_count") < of("delivered_count")
+        || of("delivered_count") < of("read_count")
+    {
         let id = action["id"].as_str().unwrap_or_default().trim_start_matches("ba_").to_owned();
         core.violated("P3", About::Key(id), format!("a read does not add up: {action}"));
     }

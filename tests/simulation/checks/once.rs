@@ -32,7 +32,8 @@ fn per_recipient(core: &Core, sent: &[Sent]) {
         if by_address.contains(&BulkActionId::new(send))
             && let Some(first) = addresses.insert(place, accepted.number)
         {
-            let what = format!("one address got {first} and {} of a send that covers households", accepted.number);
+            let what =
+                format!("one address got {first} and {} of a send that covers households", accepted.number);
             core.violated("P1", About::Message(accepted.id), what);
         }
     }
@@ -80,7 +81,11 @@ fn cancelled(core: &Core, memory: &Memory, sent: &[Sent]) {
         let id = sent.action.id;
         let is_cancelled = sent.action.status == BulkActionStatus::Cancelled;
         if memory.cancelled.contains(&id) && !is_cancelled {
-            core.violated("P6", key(id), format!("its cancellation was answered, and it is {}", sent.action.status));
+            core.violated(
+                "P6",
+                key(id),
+                format!("its cancellation was answered, and it is {}", sent.action.status),
+            );
         }
         let left = core.ledger.accepted().iter().any(|accepted| accepted.id.send == id.ulid());
         if is_cancelled && (left || !sent.rows.is_empty()) {

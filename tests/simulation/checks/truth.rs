@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::receipt::Report;
-use domain::{BulkActionStatus, FailureCode, MessageId, MessageStatus, Reason};
-use store::row::{Origin, Row, Unknown};
+use domain::{BulkActionStatus, FailureCode, MessageId, MessageStatus, Reason, Unknown};
+use store::row::{Origin, Row};
 
 use super::{Sent, key};
 use crate::simulation::core::{About, Core};
@@ -45,10 +45,15 @@ fn stopped(host: &Host, sent: &Sent) {
 /// What was accepted by us is there.
 fn accepted_exist(core: &Core, memory: &Memory, sent: &[Sent]) {
     let actions: BTreeSet<String> = sent.iter().map(|sent| sent.action.id.to_string()).collect();
-    let rows: BTreeSet<String> = sent.iter().flat_map(|sent| &sent.rows).map(|row| row.id.to_string()).collect();
+    let rows: BTreeSet<String> =
+        sent.iter().flat_map(|sent| &sent.rows).map(|row| row.id.to_string()).collect();
     for asked in &memory.asked {
         if let Some(id) = asked.accepted.as_ref().filter(|id| !actions.contains(*id) && !rows.contains(*id)) {
-            core.violated("P2", About::Key(id.clone()), format!("{} was accepted and is not there", asked.tag));
+            core.violated(
+                "P2",
+                About::Key(id.clone()),
+                format!("{} was accepted and is not there", asked.tag),
+            );
         }
     }
 }
@@ -58,9 +63,10 @@ fn every_row(host: &Host, sent: &[Sent]) {
     let core = &host.core;
     let rows: BTreeMap<MessageId, &Row> =
         sent.iter().flat_map(|sent| &sent.rows).map(|row| (row.id, row)).collect();
-    let accepted: BTreeSet<MessageId> = core.ledger.accepted().iter().map(|accepted| accepted.id).collect();
-    let (taken, requests) = (core.ledger.taken(), core.ledger.requests());
-    for id in accepted.iter().filter(|id| !rows.contains_key(id)) {
+    let accepted: BTreeMap<MessageId, String> =
+        core.ledger.accepted().iter().map(|accepted| (accepted.id, accepted.provider_id())).collect();
+    let (taken, told, requests) = (core.ledger.taken(), core.ledger.all_told(), core.ledger.requests());
+    for id in accepted.keys().filter(|id| !rows.contains_key(id)) {
         core.violated("P2", About::Message(*id), format!("{id} was accepted by the provider and has no row"));
     }
     for (id, row) in &rows {
@@ -68,9 +74,11 @@ fn every_row(host: &Host, sent: &[Sent]) {
             continue;
         }
         let reports = taken.get(id).cloned().unwrap_or_default();
-        let was_accepted = accepted.contains(id);
-        let wrong = if was_accepted {
-            wrong_if_accepted(core, host, row, &reports)
+        let wrong = if let Some(provider_id) = accepted.get(id) {
+            let told = told.get(id).map_or(&[][..], Vec::as_slice);
+            let foreign = row.provider_message_id.as_ref().filter(|id| *id != provider_id);
+            let foreign = foreign.map(|id| format!("it has the id of another message, {id}"));
+            foreign.or_else(|| wrong_if_accepted(core, host, row, &reports, told))
         } else {
             wrong_if_not(host, row, requests.contains_key(id))
         };
@@ -80,28 +88,37 @@ fn every_row(host: &Host, sent: &[Sent]) {
     }
 }
 
-fn wrong_if_accepted(core: &Core, host: &Host, row: &Row, reports: &[Report]) -> Option<String> {
-    let told = |wanted: fn(&Report) -> bool| reports.iter().any(wanted);
-    let expected = if told(|report| *report == Report::Read) {
-        MessageStatus::Read
-    } else if told(|report| *report == Report::Delivered) {
-        MessageStatus::Delivered
-    } else if told(|report| matches!(report, Report::Failed(_))) {
-        MessageStatus::Failed
-    } else {
-        MessageStatus::Unconfirmed
-    };
+fn wrong_if_accepted(
+    core: &Core,
+    host: &Host,
+    row: &Row,
+    reports: &[Report],
+    told: &[Report],
+) -> Option<String> {
+    let expected = after(reports.iter());
+    // Whoever asked may not have heard the answer.
+    if row.status == after(reports.iter().chain(told)) {
+        return None;
+    }
     // Reports that we took may be lost with a purged queue, or given up after five tries.
     let may_lack = core.faults.loses_receipts() || host.dead() > 0;
     match row.status {
         status if status == expected => None,
         MessageStatus::Unconfirmed | MessageStatus::Failed | MessageStatus::Delivered
-            if may_lack && row.status < expected && (row.status == MessageStatus::Unconfirmed || !reports.is_empty()) =>
+            if may_lack
+                && row.status < expected
+                && (row.status == MessageStatus::Unconfirmed || !reports.is_empty()) =>
         {
             None
         }
         _ => Some(format!("the provider accepted it and reported {reports:?}")),
     }
+}
+
+/// Where reports take a message that was accepted.
+fn after<'a>(reports: impl Iterator<Item = &'a Report>) -> MessageStatus {
+    let highest = reports.filter_map(|report| report.status()).max();
+    highest.filter(|status| *status > MessageStatus::Unconfirmed).unwrap_or(MessageStatus::Unconfirmed)
 }
 
 fn wrong_if_not(host: &Host, row: &Row, requested: bool) -> Option<String> {

@@ -127,10 +127,8 @@ pub(crate) fn touched(call: &Call, request: &Value) -> Vec<String> {
         }
         (_, "BatchGetItem") => {
             let gets = request["RequestItems"].as_object().into_iter().flatten();
-            let mut keys: Vec<String> = gets
-                .flat_map(|(_, gets)| gets["Keys"].as_array().into_iter().flatten())
-                .map(key)
-                .collect();
+            let mut keys: Vec<String> =
+                gets.flat_map(|(_, gets)| gets["Keys"].as_array().into_iter().flatten()).map(key).collect();
             keys.sort();
             keys
         }
@@ -161,8 +159,10 @@ fn jobs(request: &Value) -> impl Iterator<Item = &str> {
 fn job(body: &str) -> String {
     let job: Value = serde_json::from_str(body).unwrap_or_default();
     if let Some(receipts) = job["receipts"].as_array() {
-        let told: Vec<String> =
-            receipts.iter().map(|receipt| format!("{} {}", receipt["message_id"], receipt["report"])).collect();
+        let told: Vec<String> = receipts
+            .iter()
+            .map(|receipt| format!("{} {}", receipt["message_id"], receipt["report"]))
+            .collect();
         return format!("receipts {}", told.join(" "));
     }
     let action = job["bulk_action_id"].as_str().unwrap_or_default();
@@ -175,7 +175,10 @@ fn job(body: &str) -> String {
 fn about_job(body: &str) -> Vec<String> {
     let job: Value = serde_json::from_str(body).unwrap_or_default();
     if let Some(receipts) = job["receipts"].as_array() {
-        return receipts.iter().filter_map(|receipt| Some(receipt["message_id"].as_str()?.to_owned())).collect();
+        return receipts
+            .iter()
+            .filter_map(|receipt| Some(receipt["message_id"].as_str()?.to_owned()))
+            .collect();
     }
     let send = job["bulk_action_id"].as_str().unwrap_or_default().trim_start_matches("ba_");
     vec![match job["chunk"].as_u64() {

@@ -99,7 +99,9 @@ fn conflict(call: &Call, request: &Value) -> Option<Answer> {
         "TransactWriteItems" => {
             let writes = request["TransactItems"].as_array().map_or(1, Vec::len);
             let reason = |place: usize| match place {
-                0 => json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" }),
+                0 => {
+                    json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" })
+                }
                 _ => json!({ "Code": "None" }),
             };
             let reasons: Vec<Value> = (0..writes).map(reason).collect();
@@ -115,6 +117,7 @@ fn conflict(call: &Call, request: &Value) -> Option<Answer> {
 }
 
 fn error(status: u16, code: &str) -> Answer {
-    let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "simulated" });
+    let body =
+        json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "simulated" });
     Answer { status, query_error: None, body: body.to_string().into_bytes() }
 }

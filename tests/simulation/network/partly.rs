@@ -21,7 +21,9 @@ fn entries<'a>(call: &Call, request: &'a mut Value) -> Option<&'a mut Vec<Value>
         "BatchExecuteStatement" => request["Statements"].as_array_mut(),
         "SendMessageBatch" => request["Entries"].as_array_mut(),
         "BatchWriteItem" => request["RequestItems"].as_object_mut()?.values_mut().next()?.as_array_mut(),
-        "BatchGetItem" => request["RequestItems"].as_object_mut()?.values_mut().next()?["Keys"].as_array_mut(),
+        "BatchGetItem" => {
+            request["RequestItems"].as_object_mut()?.values_mut().next()?["Keys"].as_array_mut()
+        }
         _ => None,
     }
 }
@@ -51,7 +53,9 @@ pub(super) fn split(core: &Core, call: &Call, request: &Value) -> (Call, Rest) {
             }
         }
     }
-    let failed = undone.iter().map(|entry| json!({ "Id": entry["Id"], "Code": "InternalError", "SenderFault": false }));
+    let failed = undone
+        .iter()
+        .map(|entry| json!({ "Id": entry["Id"], "Code": "InternalError", "SenderFault": false }));
     let value = match call.operation.as_str() {
         "SendMessageBatch" => failed.collect(),
         _ => {

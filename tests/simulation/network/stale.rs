@@ -51,7 +51,9 @@ pub(super) fn seen(core: &Core, call: &Call, answer: Answer) -> Answer {
     let is_work = call.body.contains("\"IndexName\":\"work\"");
     let lists = match body.get_mut("Items") {
         Some(items) => vec![items],
-        None => body["Responses"].as_object_mut().map(|tables| tables.values_mut().collect()).unwrap_or_default(),
+        None => {
+            body["Responses"].as_object_mut().map(|tables| tables.values_mut().collect()).unwrap_or_default()
+        }
     };
     for list in lists {
         let items = list.as_array_mut().map(std::mem::take).unwrap_or_default();

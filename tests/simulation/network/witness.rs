@@ -54,7 +54,8 @@ impl Witness {
             }
             return;
         };
-        let Some(now) = MessageStatus::ALL.iter().find(|status| status.as_str() == text(&row["status"])) else {
+        let Some(now) = MessageStatus::ALL.iter().find(|status| status.as_str() == text(&row["status"]))
+        else {
             return;
         };
         if before == Some(*now) {

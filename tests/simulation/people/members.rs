@@ -1,12 +1,12 @@
 //! Members, and what they do: write, opt out and in again, leave.
 
+use super::People;
+use crate::simulation::host::Host;
+use crate::simulation::time::FunctionClock;
 use domain::{Channel, Clock};
 use serde_json::{Value, json};
 use store::directory::UnsubscribeTokens;
 use testing::{World, Writes};
-use super::People;
-use crate::simulation::host::Host;
-use crate::simulation::time::FunctionClock;
 
 /// A member of the organisation.
 #[derive(Debug, Clone)]
@@ -74,7 +74,12 @@ pub(crate) async fn set_up(host: &Host, members: &[Member]) {
         let reply = host.outside(&World::as_somebody(route, path, &body)).await;
         assert!(reply.status < 300, "{route}: {} {}", reply.status, reply.body);
     };
-    ok("PUT /organisation", &[], json!({ "name": "St Mark", "country": "NZ", "time_zone": "Pacific/Auckland" })).await;
+    ok(
+        "PUT /organisation",
+        &[],
+        json!({ "name": "St Mark", "country": "NZ", "time_zone": "Pacific/Auckland" }),
+    )
+    .await;
     let window = host.core.dice.between(30, 600);
     for (channel, sender) in [
         ("sms", "+6421000000"),
@@ -82,8 +87,7 @@ pub(crate) async fn set_up(host: &Host, members: &[Member]) {
         ("email", "St Mark <office@stmark.example.org>"),
     ] {
         let secret = (channel != "email").then_some("provider");
-        let settings =
-            json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": window, "rate_per_second": 20 });
+        let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": window, "rate_per_second": 20 });
         ok("PUT /channels/{channel}", &[("channel", channel)], settings).await;
     }
     let template = json!({
@@ -109,7 +113,13 @@ impl People {
     }
 
     /// What a member writes, as the provider brings it: again and again until it is taken.
-    pub(super) async fn brought(&self, channel: Channel, from: &str, number: usize, text: &str) -> Option<u16> {
+    pub(super) async fn brought(
+        &self,
+        channel: Channel,
+        from: &str,
+        number: usize,
+        text: &str,
+    ) -> Option<u16> {
         let now = FunctionClock(self.host.core.time).now();
         let request = Self::writes(channel, from, number, text).request(now);
         crate::simulation::receipts::call(&self.host, &request).await

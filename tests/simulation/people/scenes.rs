@@ -78,7 +78,11 @@ impl People {
                 self.brought(Channel::Sms, "+64211000010", 1, "See you there").await;
                 self.reply(0).await;
                 let began = self.host.core.time.elapsed_ms();
-                if self.brought(Channel::Sms, "+64211000010", 2, "STOP").await.is_some_and(|status| status < 300) {
+                if self
+                    .brought(Channel::Sms, "+64211000010", 2, "STOP")
+                    .await
+                    .is_some_and(|status| status < 300)
+                {
                     self.opted_out(Channel::Sms, "+64211000010", began);
                 }
                 self.bulk("A1", Channel::Sms, json!({})).await;

@@ -76,7 +76,8 @@ impl People {
         } else {
             (self.ask(request).await, None)
         };
-        let ids: Vec<String> = [first, second.flatten()].into_iter().filter_map(|answer| self.accepted(tag, answer?)).collect();
+        let ids: Vec<String> =
+            [first, second.flatten()].into_iter().filter_map(|answer| self.accepted(tag, answer?)).collect();
         if let [one, other] = ids.as_slice()
             && one != other
         {
@@ -115,7 +116,9 @@ impl People {
         let number = self.memory.borrow().asked.len();
         self.note(format!("retries {id}, {scope}"));
         let text = id.to_string();
-        let request = || World::as_somebody("POST /bulk-actions/{id}/retry", &[("id", &text)], &json!({ "scope": scope }));
+        let request = || {
+            World::as_somebody("POST /bulk-actions/{id}/retry", &[("id", &text)], &json!({ "scope": scope }))
+        };
         let one = keyed(request(), &format!("retry{number}a"));
         if dice.happens(0.5) {
             let other = keyed(request(), &format!("retry{number}b"));

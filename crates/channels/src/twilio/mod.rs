@@ -1,8 +1,7 @@
 //! SMS over Twilio Programmable Messaging.
 //!
 //! Each message carries our id in the query of its status callback URL (`?m=`), which Twilio keeps and signs. There is no
-//! idempotency key, so an answer that was lost is resolved by that callback alone: the list of messages holds no callback URL, and a
-//! match by recipient, text and time would confuse members who share a phone.
+//! idempotency key, so an answer that was lost is resolved by that callback, or else by asking ([`TwilioLookUp`]).
 
 mod codes;
 mod errors;
@@ -12,5 +11,5 @@ pub mod signature;
 mod status;
 pub mod webhook;
 
-pub use lookup::Lookup;
+pub use lookup::TwilioLookUp;
 pub use send::{TwilioConfig, TwilioSender};

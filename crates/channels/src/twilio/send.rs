@@ -37,8 +37,8 @@ pub struct TwilioConfig {
 /// Sends SMS through one Twilio sender.
 #[derive(Debug, Clone)]
 pub struct TwilioSender {
-    pub(super) http: reqwest::Client,
-    pub(super) config: TwilioConfig,
+    http: reqwest::Client,
+    config: TwilioConfig,
 }
 
 impl TwilioSender {
@@ -47,10 +47,10 @@ impl TwilioSender {
         Self { http, config }
     }
 
-    /// The URL of the account's messages, with `path` after `Messages`.
-    pub(super) fn messages_url(&self, path: &str) -> String {
+    /// The URL of the account's messages.
+    fn messages_url(&self) -> String {
         let base = self.config.base_url.trim_end_matches('/');
-        format!("{base}/2010-04-01/Accounts/{}/Messages{path}", self.config.account_sid)
+        format!("{base}/2010-04-01/Accounts/{}/Messages.json", self.config.account_sid)
     }
 
     /// The URL that Twilio calls with what becomes of the message. The fragment is for Twilio and never comes back.
@@ -74,7 +74,7 @@ impl TwilioSender {
 }
 
 /// Whether `sender` names a messaging service, `^MG[0-9a-fA-F]{32}$`.
-fn is_service(sender: &str) -> bool {
+pub(super) fn is_service(sender: &str) -> bool {
     sender.strip_prefix("MG").is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
@@ -86,7 +86,7 @@ impl Sender for TwilioSender {
         };
         let request = self
             .http
-            .post(self.messages_url(".json"))
+            .post(self.messages_url())
             .basic_auth(&self.config.account_sid, Some(self.config.auth_token.expose()))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(self.form(message, text));

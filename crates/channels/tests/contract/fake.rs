@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -44,17 +44,26 @@ pub(crate) struct Fake {
 impl Fake {
     /// Answers everything with `status`, `headers` and `body`.
     pub(crate) async fn answering(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
         let mut answer_headers = HeaderMap::new();
         for (name, value) in headers {
             let name: axum::http::HeaderName = name.parse().unwrap();
             answer_headers.insert(name, value.parse().unwrap());
         }
         let answer = (StatusCode::from_u16(status).unwrap(), answer_headers, body.to_owned());
-        let record = Arc::clone(&seen);
+        Self::serve(move |_| answer.clone().into_response()).await
+    }
+
+    /// Answers each request by its line, `GET /path?query`, with a body that says success.
+    pub(crate) async fn choosing(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::serve(move |line| answer(line).into_response()).await
+    }
+
+    async fn serve(answer: impl Fn(&str) -> Response + Send + Sync + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (record, answer) = (Arc::clone(&seen), Arc::new(answer));
         let app = Router::new().fallback(async move |request: Request| {
-            note(&record, request).await;
-            answer.into_response()
+            let line = note(&record, request).await;
+            answer(&line)
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -74,12 +83,14 @@ impl Fake {
     }
 }
 
-async fn note(record: &Mutex<Vec<Seen>>, request: Request) {
+/// Keeps what was asked; answers its line.
+async fn note(record: &Mutex<Vec<Seen>>, request: Request) -> String {
     let line = format!("{} {}", request.method(), request.uri());
     let headers = request.headers().clone();
     let body: Bytes = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     let body = String::from_utf8(body.to_vec()).unwrap();
-    record.lock().unwrap().push(Seen { line, headers, body });
+    record.lock().unwrap().push(Seen { line: line.clone(), headers, body });
+    line
 }
 
 /// What goes wrong on the way.

@@ -7,6 +7,7 @@ mod ses_events;
 mod ses_send;
 mod sns;
 mod twilio_calls;
+mod twilio_look_up;
 mod twilio_send;
 mod whatsapp_calls;
 mod whatsapp_send;

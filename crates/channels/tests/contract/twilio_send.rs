@@ -1,12 +1,11 @@
-//! Sending through Twilio, and asking it.
+//! Sending through Twilio.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use channels::twilio::{Lookup, TwilioConfig, TwilioSender};
+use channels::twilio::{TwilioConfig, TwilioSender};
 use channels::{Outcome, Secret, Sender, http_client};
 use domain::content::Rendered;
-use domain::receipt::Report;
 
 use crate::fake::{self, Fake, nobody};
 use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, message_id, now, problem};
@@ -181,24 +180,4 @@ async fn only_a_text_becomes_an_sms() {
     let mail = Rendered::Email { subject: "S".into(), text: "T".into(), html: None };
     let letter = Letter::new("+14155552671", mail);
     assert_eq!(brief(&sender("http://unused", SERVICE).send(&letter.outgoing()).await), "internal_error");
-}
-
-#[tokio::test]
-async fn a_look_up_tells_what_became_of_a_message() {
-    let look_up = async |status, body: &str| {
-        let twilio = Fake::answering(status, &[], body).await;
-        let answer = sender(&twilio.url, SERVICE).look_up(message_id(), SID, now()).await;
-        let path = format!("/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages/{SID}.json");
-        assert_eq!(twilio.only_request().line, format!("GET {path}"));
-        answer
-    };
-    let queued = fixture("twilio/response.201.queued.json");
-    assert_eq!(look_up(200, &queued).await, Lookup::Found(None));
-    let Lookup::Found(Some(receipt)) = look_up(200, &queued.replace("\"queued\"", "\"delivered\"")).await
-    else {
-        panic!("a receipt")
-    };
-    assert_eq!((receipt.message_id, receipt.report, receipt.at), (message_id(), Report::Delivered, now()));
-    assert_eq!(look_up(404, &fixture("twilio/response.404.20404.json")).await, Lookup::NotFound);
-    assert!(matches!(look_up(500, "").await, Lookup::Failed(_)));
 }

@@ -41,6 +41,7 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .maybe("corrected_at", action.corrected_at.map(time))
         .maybe("failure_reason", action.failure_reason.as_ref().map(s))
         .set("counts", json(&counts))
+        .maybe("counted_of", action.counted_of.as_ref().map(json))
         .maybe("reconciled_at", action.reconciled_at.map(time))
         .maybe("counting_at", action.counting_at.map(time))
         .set("history", json(&action.history))
@@ -81,6 +82,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         corrected_at: read.time_opt("corrected_at")?,
         failure_reason: read.text_opt("failure_reason")?.map(str::to_owned),
         counts: read.json("counts")?,
+        counted_of: read.json_opt("counted_of")?,
         reconciled_at: read.time_opt("reconciled_at")?,
         counting_at: read.time_opt("counting_at")?,
         history: read.json("history")?,

@@ -86,6 +86,8 @@ pub struct Action {
     pub failure_reason: Option<String>,
     /// Its counters, as of [`Self::reconciled_at`].
     pub counts: Counts,
+    /// Of what its counters are the sum; `None` if something may have been changing while they were added up.
+    pub counted_of: Option<CountedOf>,
     /// When the rows were last counted.
     pub reconciled_at: Option<Timestamp>,
     /// When somebody last began to count because somebody else was looking.
@@ -102,6 +104,15 @@ pub struct Action {
     pub due_at: Option<Timestamp>,
     /// Counts the writes of this item: the condition of the next one.
     pub version: u64,
+}
+
+/// Chunks as they were when they were added up. Every write of a chunk's counts moves its version on, so the same numbers mean the same counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedOf {
+    /// How many there were.
+    pub chunks: usize,
+    /// Their versions, added up.
+    pub versions: u64,
 }
 
 /// What a conditional write of an action came to.
@@ -147,6 +158,7 @@ impl Action {
             corrected_at: None,
             failure_reason: None,
             counts: Counts::default(),
+            counted_of: None,
             reconciled_at: None,
             counting_at: None,
             history: vec![Move { status: BulkActionStatus::Queued, at: now, by: by.to_owned() }],

@@ -1,15 +1,19 @@
 //! Addresses: who has them, and what they are opted out of.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::opt_out::{AddressHash, OptOuts};
-use domain::{MemberId, OrgId};
+use domain::{MemberId, OrgId, Timestamp};
 
 use super::read::Consistency;
-use crate::item::{Item, Reader, Writer, json, key, n, s};
+use crate::item::{Item, Reader, Writer, json, key, n, s, time};
 use crate::transaction::{Table, Write};
 use crate::{Result, Store, keys};
+
+/// How long it is remembered that somebody gave an address up. Who had it before that is not known.
+const LEFT_KEPT_FOR: Duration = Duration::from_hours(31 * 24);
 
 /// An address that some member has or had, or that has been opted out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct AddressRecord {
     pub members: BTreeSet<MemberId>,
     /// What it is opted out of.
     pub opt_outs: OptOuts,
+    /// When a member last gave it up.
+    pub(super) left_at: Option<Timestamp>,
     /// Counts the writes of this item; 0 if there is none.
     pub(super) version: u64,
     /// The version whose copies may not have reached all members.
@@ -29,10 +35,23 @@ impl AddressRecord {
         key(keys::address(org, hash.as_str()), s(keys::ADDRESS))
     }
 
+    /// Whether all who had the address at any time since `from` are still among [`Self::members`].
+    pub fn nobody_left_since(&self, from: Timestamp) -> bool {
+        self.left_at.is_none_or(|left| left < from)
+    }
+
+    pub(super) fn leave(&mut self, member: &MemberId, now: Timestamp) {
+        if self.members.remove(member) {
+            self.left_at = Some(now);
+        }
+    }
+
     /// The write that makes this the record, if it still has the version `seen`. An address that nobody has and that has
-    /// no opt-outs leaves no item.
+    /// no opt-outs leaves an item only for as long as it matters who had it.
     pub(super) fn write(&self, org: &OrgId, hash: &AddressHash, seen: u64) -> Write {
-        if self.members.is_empty() && self.opt_outs.is_empty() {
+        let vacant = self.members.is_empty() && self.opt_outs.is_empty();
+        let expires_at = self.left_at.map(|left| left + LEFT_KEPT_FOR).filter(|_| vacant);
+        if vacant && expires_at.is_none() {
             return Write::delete(Table::Directory, Self::key(org, hash)).when_version(seen);
         }
         let members = self.members.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -43,6 +62,8 @@ impl AddressRecord {
             .set("opt_outs", json(&self.opt_outs))
             .set("version", n(self.version))
             .maybe("copying", self.copying.map(n))
+            .maybe("left_at", self.left_at.map(time))
+            .maybe("ttl", expires_at.map(|at| n(at.secs())))
             .done();
         Write::put(Table::Directory, item).when_version(seen)
     }
@@ -57,6 +78,7 @@ impl AddressRecord {
         Ok(Self {
             members: members.ok_or_else(|| read.corrupt("members"))?,
             opt_outs: read.json("opt_outs")?,
+            left_at: read.time_opt("left_at")?,
             version: read.number("version")?,
             copying: read.number_opt("copying")?,
         })

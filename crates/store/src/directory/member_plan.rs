@@ -38,7 +38,7 @@ impl<'a> Group<'a> {
             if draft.joins.contains(hash) {
                 changed.next.members.insert(draft.id.clone());
             } else {
-                changed.next.members.remove(draft.id);
+                changed.next.leave(draft.id, setting.now);
             }
         }
         self.bytes += draft.bytes();

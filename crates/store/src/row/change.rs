@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::receipt::Report;
-use domain::{Channel, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp};
+use domain::{Channel, Inquiry, MessageId, MessageStatus, OrgId, Reason, SkipCode, Timestamp, Unknown};
 
 use super::item::{from_item, to_item};
-use super::{Event, Row, Unknown};
+use super::{Event, Row};
 use crate::batch::{Executed, Statement};
 use crate::conditional::{Conditional, conditional};
 use crate::item::{json, n, s, time};
@@ -68,6 +68,23 @@ pub enum Change {
     Unconfirmed {
         /// When.
         at: Timestamp,
+        /// What came of asking the provider, if it can be asked.
+        inquiry: Option<Inquiry>,
+    },
+    /// The provider was asked about it, and has it.
+    Found {
+        /// The provider's id.
+        provider_message_id: String,
+        /// SMS segments.
+        segments: Option<u32>,
+        /// When the provider accepted it, by its own clock.
+        accepted_at: Timestamp,
+        /// What became of it; `None` while it is on its way.
+        report: Option<Report>,
+        /// The provider's own code.
+        provider_code: Option<String>,
+        /// When it was asked.
+        at: Timestamp,
     },
     /// A provider's receipt.
     Receipt {
@@ -111,6 +128,7 @@ impl Change {
             Self::Ended { reason: Reason::Failed(_), .. } => Some(MessageStatus::Failed),
             Self::Ended { reason: Reason::Skipped(_), .. } => Some(MessageStatus::Skipped),
             Self::Unconfirmed { .. } => Some(MessageStatus::Unconfirmed),
+            Self::Found { report, .. } => report.map_or(Some(MessageStatus::Sent), Report::status),
             Self::Receipt { report, .. } => report.status(),
         }
     }
@@ -123,6 +141,21 @@ impl Change {
             (_, Some(MessageStatus::Queued)) => vec![MessageStatus::Queued],
             (_, Some(to)) => to.reachable_from().collect(),
             (_, None) => Vec::new(),
+        }
+    }
+
+    /// Whether it says that the message arrived.
+    fn delivers(&self) -> bool {
+        match self {
+            Self::Receipt { report, .. } | Self::Found { report: Some(report), .. } => {
+                matches!(report, Report::Delivered | Report::Read)
+            }
+            Self::Found { report: None, .. }
+            | Self::Accepted { .. }
+            | Self::Unknown { .. }
+            | Self::TryAgain { .. }
+            | Self::Ended { .. }
+            | Self::Unconfirmed { .. } => false,
         }
     }
 
@@ -158,7 +191,18 @@ impl Change {
                 sets.push(("attempts", n(attempts), false));
                 sets.push(("ended_at", time(*at), false));
             }
-            Self::Unconfirmed { at } => sets.push(("unconfirmed_at", time(*at), false)),
+            Self::Unconfirmed { at, inquiry } => {
+                sets.push(("unconfirmed_at", time(*at), false));
+                sets.extend(inquiry.iter().flat_map(|inquiry| inquired(*inquiry, *at)));
+            }
+            Self::Found { provider_message_id, segments, accepted_at, report, provider_code, at } => {
+                sets.push(("provider_message_id", s(provider_message_id), true));
+                sets.extend(segments.map(|segments| ("segments", n(segments), true)));
+                sets.push(("sent_at", time(*accepted_at), true));
+                sets.extend(provider_code.as_ref().map(|code| ("provider_code", s(code), false)));
+                sets.extend(report.iter().flat_map(|report| receipt_sets(*report, *at)));
+                sets.extend(inquired(Inquiry::Found, *at));
+            }
             Self::Receipt { report, provider_message_id, provider_code, at, .. } => {
                 sets.push(("sent_at", time(*at), true));
                 sets.extend(provider_message_id.as_ref().map(|id| ("provider_message_id", s(id), true)));
@@ -168,6 +212,10 @@ impl Change {
         }
         sets
     }
+}
+
+fn inquired(inquiry: Inquiry, at: Timestamp) -> Sets {
+    vec![("inquiry", s(inquiry.as_str()), false), ("asked_at", time(at), false)]
 }
 
 fn receipt_sets(report: Report, at: Timestamp) -> Sets {
@@ -345,7 +393,7 @@ impl Store {
         }
         let mut expression = format!("SET {}", assignments.join(", "));
         // What no longer holds goes: a delivered message has no failure.
-        if matches!(change, Change::Receipt { report: Report::Delivered | Report::Read, .. }) {
+        if change.delivers() {
             expression.push_str(" REMOVE reason, detail, provider_code");
         }
         update.update_expression(expression)

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::member::Address;
-use domain::{MessageId, MessageStatus, Reason, Timestamp};
+use domain::{Inquiry, MessageId, MessageStatus, Reason, Timestamp, Unknown};
 
-use super::{Origin, Row, Unknown};
+use super::{Origin, Row};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, keys};
 
@@ -80,6 +80,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Row> {
         detail: read.text_opt("detail")?.map(str::to_owned),
         sent_at: read.time_opt("sent_at")?,
         unconfirmed_at: read.time_opt("unconfirmed_at")?,
+        inquiry: read.parsed_opt("inquiry", Inquiry::from_name)?,
+        asked_at: read.time_opt("asked_at")?,
         ended_at: read.time_opt("ended_at")?,
         delivered_at: read.time_opt("delivered_at")?,
         read_at: read.time_opt("read_at")?,

@@ -13,8 +13,8 @@ use domain::histogram::{Histogram, Tally};
 use domain::member::Address;
 use domain::variables::Variable;
 use domain::{
-    Attribution, BulkActionId, Channel, ConversationId, MemberId, MessageId, MessageStatus, OrgId, Reason,
-    Timestamp,
+    Attribution, BulkActionId, Channel, ConversationId, Inquiry, MemberId, MessageId, MessageStatus, OrgId,
+    Reason, Timestamp, Unknown,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,6 +74,10 @@ pub struct Row {
     pub sent_at: Option<Timestamp>,
     /// When it became unconfirmed.
     pub unconfirmed_at: Option<Timestamp>,
+    /// What came of asking the provider about it, if its receipt window ended without a report.
+    pub inquiry: Option<Inquiry>,
+    /// When that was.
+    pub asked_at: Option<Timestamp>,
     /// When it failed or was skipped.
     pub ended_at: Option<Timestamp>,
     /// When it was delivered.
@@ -130,29 +134,6 @@ impl std::fmt::Debug for Inbound {
     }
 }
 
-/// Why a call's outcome is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
-    /// The provider's answer never came.
-    NoAnswer,
-    /// The function stopped between the call and the record of its outcome.
-    Stopped,
-}
-
-impl Unknown {
-    /// The spelling in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoAnswer => "no_answer",
-            Self::Stopped => "stopped",
-        }
-    }
-
-    fn from_name(text: &str) -> Option<Self> {
-        [Self::NoAnswer, Self::Stopped].into_iter().find(|unknown| unknown.as_str() == text)
-    }
-}
-
 /// Something that happened to a message without moving it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -200,6 +181,8 @@ impl Row {
             detail: None,
             sent_at: None,
             unconfirmed_at: None,
+            inquiry: None,
+            asked_at: None,
             ended_at: None,
             delivered_at: None,
             read_at: None,

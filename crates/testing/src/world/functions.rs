@@ -19,7 +19,7 @@ use usecases::jobs::DispatchQueues;
 use usecases::manage_directory::{self, Directory};
 use usecases::read_log::{ReadLog, read_log};
 use usecases::receive_webhook::{Known, ReceiveWebhook, receive_webhook};
-use usecases::reconcile::Reconcile;
+use usecases::reconcile::{Ask, Reconcile};
 use usecases::secrets::{SecretError, SecretSource};
 use usecases::send_message::{SendMessage, send_message};
 use usecases::unsubscribe::{Unsubscribe, unsubscribe};
@@ -29,7 +29,7 @@ use wire::queue::Job;
 use crate::{conformance, inbound};
 
 /// One instance of every function, with ways to the providers.
-pub struct Functions<W, S, E> {
+pub struct Functions<W, S, E, A> {
     create: CreateBulkActions,
     fan_out: SendMessage,
     whatsapp: Dispatch<W>,
@@ -37,7 +37,7 @@ pub struct Functions<W, S, E> {
     email: Dispatch<E>,
     receipts: ApplyReceipt,
     /// `reconcile`, which takes no input.
-    pub reconcile: Reconcile,
+    pub reconcile: Reconcile<A>,
     directory: Directory,
     read: ReadLog,
     webhooks: ReceiveWebhook,
@@ -86,9 +86,9 @@ impl Wiring<'_> {
     }
 }
 
-impl<W: Connect, S: Connect, E: Connect> Functions<W, S, E> {
+impl<W: Connect, S: Connect, E: Connect, A: Ask> Functions<W, S, E, A> {
     /// Wires them.
-    pub fn new(wiring: &Wiring<'_>, (whatsapp, sms, email): (W, S, E)) -> Self {
+    pub fn new(wiring: &Wiring<'_>, (whatsapp, sms, email): (W, S, E), ask: A) -> Self {
         let Wiring { store, clock, ids, .. } = wiring;
         let queues = DispatchQueues {
             whatsapp: wiring.queue("dispatch-whatsapp"),
@@ -121,6 +121,8 @@ impl<W: Connect, S: Connect, E: Connect> Functions<W, S, E> {
                 store: (*store).clone(),
                 send_message: wiring.queue("send-message"),
                 dispatch: queues.clone(),
+                secrets: Arc::new(Secrets),
+                ask,
                 clock: Arc::clone(clock),
             },
             directory: Directory {
@@ -182,7 +184,7 @@ impl<W: Connect, S: Connect, E: Connect> Functions<W, S, E> {
     }
 }
 
-impl<W, S, E> Functions<W, S, E> {
+impl<W, S, E, A> Functions<W, S, E, A> {
     /// Runs several jobs of `apply-receipt` together.
     ///
     /// # Errors

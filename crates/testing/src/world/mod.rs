@@ -3,6 +3,7 @@
 mod calls;
 mod contents;
 mod functions;
+mod law;
 mod queues;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,11 @@ use store::directory::{AddressKeys, UnsubscribeTokens};
 use store::{Store, Tables};
 use wire::queue::Job;
 
-use crate::provider::{FakeChannel, Provider};
+use crate::provider::{FakeAsk, FakeChannel, Provider};
 use crate::{CountingIds, TestClock};
 pub use contents::{Contents, Snapshot};
 pub use functions::{Functions, Wiring};
+use law::Law;
 
 /// How queue messages are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,8 @@ pub struct World {
     sqs: aws_sdk_sqs::Client,
     urls: BTreeMap<String, String>,
     redelivery: Redelivery,
-    functions: Functions<FakeChannel<0>, FakeChannel<1>, FakeChannel<2>>,
+    functions: Functions<FakeChannel<0>, FakeChannel<1>, FakeChannel<2>, FakeAsk>,
+    law: Law,
 }
 
 impl World {
@@ -72,7 +75,7 @@ impl World {
             message_logs: table("message-logs"),
         };
         let keys = AddressKeys::new(b"a master key for tests, of 32 bytes and more")?;
-        let provider = Provider::new(UnsubscribeTokens::new(keys.clone()));
+        let provider = Provider::new(UnsubscribeTokens::new(keys.clone()), Arc::clone(&clock) as _);
         let store = Store::new(clients.dynamodb.clone(), tables, keys);
         let wiring = Wiring {
             store: &store,
@@ -83,7 +86,7 @@ impl World {
         };
         let channels =
             (FakeChannel(provider.clone()), FakeChannel(provider.clone()), FakeChannel(provider.clone()));
-        let functions = Functions::new(&wiring, channels);
+        let functions = Functions::new(&wiring, channels, FakeAsk(provider.clone()));
         let world = Self {
             provider,
             clock,
@@ -93,6 +96,7 @@ impl World {
             urls,
             redelivery: Redelivery::Never,
             functions,
+            law: Law::default(),
         };
         world.set_up().await;
         Ok(world)
@@ -130,6 +134,7 @@ impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             assert_eq!(self.left_over(), 0, "messages are left on the queues");
+            self.law.check();
         }
     }
 }

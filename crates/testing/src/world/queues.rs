@@ -47,6 +47,7 @@ impl World {
     /// # Panics
     /// If there is no job, or it does not panic.
     pub async fn crash_one(&self, name: &str) {
+        self.work_is_lost();
         let message = self.receive(name).await.into_iter().next().expect("a job");
         let body = message.body.unwrap_or_default();
         let crashed = AssertUnwindSafe(self.run(name, &body)).catch_unwind().await;
@@ -69,7 +70,9 @@ impl World {
     /// If it fails.
     pub async fn reconcile(&self) -> Reconciled {
         let deadline = self.clock.now() + Duration::from_hours(1);
-        reconcile(&self.functions.reconcile, deadline).await.expect("reconcile runs")
+        let report = reconcile(&self.functions.reconcile, deadline).await.expect("reconcile runs");
+        self.law.note(&report);
+        report
     }
 
     /// Everything on every queue is lost.
@@ -77,6 +80,7 @@ impl World {
     /// # Panics
     /// If a queue does not exist.
     pub fn purge(&self) {
+        self.work_is_lost();
         for name in self.engine.sqs().queues() {
             self.engine.sqs().purge(&name).expect("a queue");
         }

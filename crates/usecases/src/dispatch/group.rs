@@ -61,6 +61,7 @@ pub(super) async fn send<C: Connect>(
         return Ok(Sent::Lost);
     }
     work.parcel.mark = mark;
+    work.parcel.marked_at = Some(now);
     if let Some(claim) = &mut work.parcel.claim {
         claim.until = now + store::parcel::CLAIM;
     }
@@ -193,6 +194,6 @@ fn apply(row: &mut Row, change: &Change) {
         }
         Change::Ended { reason: Reason::Failed(_), .. } => row.status = Failed,
         Change::Ended { reason: Reason::Skipped(_), .. } => row.status = Skipped,
-        Change::Unconfirmed { .. } | Change::Receipt { .. } => {}
+        Change::Unconfirmed { .. } | Change::Found { .. } | Change::Receipt { .. } => {}
     }
 }

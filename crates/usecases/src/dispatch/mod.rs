@@ -11,12 +11,12 @@ use std::time::Duration;
 use channels::Sender;
 use domain::content::Prepared;
 use domain::variables::VariableError;
-use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp};
+use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp, Unknown};
 use queue::Queue;
 use store::Store;
 use store::action::Action;
-use store::parcel::{Claimed, Held, Parcel, Release};
-use store::row::{Change, Row, Unknown};
+use store::parcel::{Again, Claimed, Held, Parcel, Release};
+use store::row::{Change, Row};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
@@ -124,14 +124,15 @@ async fn settle_abandoned<C: Connect>(
     work: &Work<'_>,
     rows: &mut [Row],
 ) -> Result<(), Error> {
-    let now = deps.clock.now();
+    // The calls began when the mark was moved, which may be long before somebody takes the parcel over.
+    let tried_at = work.parcel.marked_at.unwrap_or_else(|| deps.clock.now());
     let mut changes = Vec::new();
     for row in rows.iter_mut() {
         if waits(row, work.parcel.pass) && row.id.slot < work.parcel.mark {
             row.status = MessageStatus::Sending;
             changes.push((
                 row.id,
-                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at: now },
+                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at },
             ));
         }
     }
@@ -257,38 +258,31 @@ async fn release<C: Connect>(
     let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
     let release = match (stop, refused) {
         (Stop::Lost, _) => return Ok(()),
-        (Stop::OutOfTime, _) => Release::Later(now),
-        (Stop::SenderRefused, _) if left => Release::Later(now + PROBE_AFTER),
-        (Stop::Throttled, _) if left => Release::Later(now + patience(deps)),
-        (Stop::Through | Stop::SenderRefused | Stop::Throttled, Some(at)) => Release::NextPass(at.max(now)),
+        (Stop::OutOfTime, _) => Release::Later(again(now, now)),
+        (Stop::SenderRefused, _) if left => Release::Later(again(now + PROBE_AFTER, now)),
+        (Stop::Throttled, _) if left => Release::Later(again(now + patience(deps), now)),
+        (Stop::Through | Stop::SenderRefused | Stop::Throttled, Some(at)) => {
+            Release::NextPass(again(at.max(now), now))
+        }
         (Stop::Through | Stop::SenderRefused | Stop::Throttled, None) => Release::Done,
     };
     let (org, id) = (&work.action.org_id, work.action.id);
     let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
     match release {
-        Release::Later(at) | Release::NextPass(at) if held == Held::Yes => {
-            drive(deps, work.action, work.parcel, at, now).await
+        Release::Later(again) | Release::NextPass(again) if held == Held::Yes && again.queued => {
+            let job = jobs::dispatch(work.action, work.parcel);
+            Ok(deps.queue.send(&[job], jobs::delay(now, again.at)).await?)
         }
         Release::Later(_) | Release::NextPass(_) | Release::Done => Ok(()),
     }
 }
 
+/// What is due later than SQS can delay is left to reconcile.
+fn again(at: Timestamp, now: Timestamp) -> Again {
+    Again { at, queued: jobs::delay(now, at) <= queue::MAX_DELAY }
+}
+
 /// Between one and four seconds: parcels that were refused together should not come back together.
 fn patience<C: Connect>(deps: &Dispatch<C>) -> Duration {
     Duration::from_millis(1000 + u64::try_from(deps.ids.random() % 3000).unwrap_or(0))
-}
-
-/// What is due later than SQS can delay is left to reconcile.
-async fn drive<C: Connect>(
-    deps: &Dispatch<C>,
-    action: &Action,
-    parcel: &Parcel,
-    at: Timestamp,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let delay = jobs::delay(now, at);
-    if delay > queue::MAX_DELAY {
-        return Ok(());
-    }
-    Ok(deps.queue.send(&[jobs::dispatch(action, parcel)], delay).await?)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use channels::Outcome;
-use domain::{FailureCode, Reason, SkipCode, Timestamp};
-use store::row::{Change, Row, Unknown};
+use domain::{FailureCode, Reason, SkipCode, Timestamp, Unknown};
+use store::row::{Change, Row};
 
 use super::PROBE_AFTER;
 

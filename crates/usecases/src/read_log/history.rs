@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use domain::{Attribution, MessageStatus, Timestamp};
-use store::row::{Inbound, Origin, Row, Unknown};
+use domain::unconfirmed::Unconfirmed;
+use domain::{Attribution, MessageStatus, Timestamp, Unknown};
+use store::row::{Inbound, Origin, Row};
 use wire::api::message::HistoryView;
 
 use super::shown::Shown;
@@ -31,7 +32,7 @@ pub(super) fn history(shown: &Shown) -> Vec<HistoryView> {
     }
     add(MessageStatus::Sending, called, of_call(shown));
     add(MessageStatus::Sent, sent, Some(format!("The {} provider has it", row.channel.label())));
-    add(MessageStatus::Unconfirmed, row.unconfirmed_at, Some("No report came in time".into()));
+    add(MessageStatus::Unconfirmed, row.unconfirmed_at, Some(of_silence(row)));
     let (status, detail) = of_end(shown);
     let ended = row.ended_at.map(|at| if handed_over.since(at) < CLOCKS { at.max(handed_over) } else { at });
     add(status, ended, Some(detail));
@@ -106,6 +107,14 @@ fn of_call(shown: &Shown) -> Option<String> {
         }
     }
     (!sentences.is_empty()).then(|| sentences.join(". "))
+}
+
+/// Why nobody knows what became of it, and what one can do.
+fn of_silence(row: &Row) -> String {
+    // What a later report said about the acceptance was not known then.
+    let accepted = row.sent_at.is_some_and(|at| row.unconfirmed_at.is_some_and(|end| at <= end));
+    let Row { channel, unknown, inquiry, .. } = *row;
+    Unconfirmed { channel, accepted, unknown, inquiry }.sentences()
 }
 
 /// The status with which a row ended, and why. A delivery that was reported later takes the reason away, not the time.

@@ -8,7 +8,7 @@ use domain::variables::Variable;
 use domain::{BulkActionId, Channel, MessageStatus, OrgId, SendSource, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::content::FrozenContent;
-use store::parcel::{CLAIM, Parcel};
+use store::parcel::Parcel;
 use store::row::{Origin, Row};
 use store::{Result, Store};
 use ulid::Ulid;
@@ -101,9 +101,7 @@ async fn parcels_of(store: &Store, org: &OrgId, rows: &[Row]) -> Result<BTreeMap
 fn call(row: &Row, parcel: Option<&Parcel>) -> Call {
     match parcel {
         Some(parcel) if parcel.done || parcel.pass > row.pass => Call::Over,
-        Some(parcel) if row.id.slot < parcel.mark => {
-            Call::MayHaveBegun(parcel.claim.as_ref().map(|claim| claim.until - CLAIM))
-        }
+        Some(parcel) if row.id.slot < parcel.mark => Call::MayHaveBegun(parcel.marked_at),
         None | Some(_) => Call::NotYet,
     }
 }
@@ -217,6 +215,7 @@ mod tests {
             channel: Channel::Sms,
             pass,
             mark,
+            marked_at: Some(Timestamp::from_secs(100)),
             gate1_at: Timestamp::from_secs(1),
             due_at: Timestamp::from_secs(1),
             driven_at: Timestamp::from_secs(1),
@@ -237,7 +236,8 @@ mod tests {
         let marked = parcel(1, 20, Some(160));
         assert_eq!(call(&at_slot(19), Some(&marked)), Call::MayHaveBegun(Some(Timestamp::from_secs(100))));
         assert_eq!(call(&at_slot(20), Some(&marked)), Call::NotYet);
-        assert_eq!(call(&at_slot(0), Some(&parcel(1, 20, None))), Call::MayHaveBegun(None));
+        let given_back = parcel(1, 20, None);
+        assert_eq!(call(&at_slot(0), Some(&given_back)), Call::MayHaveBegun(Some(Timestamp::from_secs(100))));
         assert_eq!(call(&at_slot(0), None), Call::NotYet);
     }
 

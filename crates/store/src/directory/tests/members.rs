@@ -58,6 +58,22 @@ async fn a_members_addresses_are_those_of_their_last_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_is_known_when_somebody_last_gave_an_address_up_also_if_nobody_has_it_any_more() {
+    let world = World::start().await;
+    world.put(phone("m1", ANA)).await;
+    world.put(phone("m2", ANA)).await;
+    let record = async || world.store.address(&world.org, &world.hash(ANA)).await.unwrap();
+    assert!(record().await.nobody_left_since(at(0)), "they came, and nobody went");
+    world.put(phone("m2", BEN)).await;
+    let left = record().await;
+    assert!(!left.nobody_left_since(at(0)) && left.nobody_left_since(at(10_000)));
+    world.delete("m1").await;
+    assert!(!record().await.nobody_left_since(at(0)), "nobody has it, and it is not forgotten who had");
+    world.put(phone("m3", ANA)).await;
+    assert!(!record().await.nobody_left_since(at(0)), "nor when somebody else has it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_phones_the_one_that_is_used_counts() {
     let world = World::start().await;
     world.stop(BEN, Channel::Sms, 1).await;
