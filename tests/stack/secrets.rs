@@ -8,7 +8,6 @@ mod run;
 mod sign;
 mod wrongly;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -93,19 +92,11 @@ async fn a_whole_runs_logs_hold_no_address_text_or_credential_and_its_tables_no_
     let credentials = credentials(&run, &tokens);
     let people = people();
     let mut found = Vec::new();
-    for (keys, item) in run.items(folder.path()).await {
-        let whole = format!("{item:?}").to_lowercase();
-        found.extend(
-            credentials
-                .iter()
-                .filter_map(|needle| needle.find(&whole))
-                .map(|what| format!("a table: {what}")),
-        );
-        let of_keys: BTreeMap<_, _> = item.iter().filter(|(name, _)| keys.contains(name)).collect();
-        let of_keys = format!("{of_keys:?}").to_lowercase();
-        found.extend(
-            people.iter().filter_map(|needle| needle.find(&of_keys)).map(|what| format!("a key: {what}")),
-        );
+    for (item, keys) in run.items(folder.path()).await {
+        let told = credentials.iter().filter_map(|needle| needle.find(&item));
+        found.extend(told.map(|what| format!("a table: {what}")));
+        let told = people.iter().filter_map(|needle| needle.find(&keys));
+        found.extend(told.map(|what| format!("a key: {what}")));
     }
     let logs = run.stack.data().path().join("logs");
     run.stack.stop().await;

@@ -1,10 +1,8 @@
 //! A run in which everything that must stay secret goes through the stack, also on the paths that fail.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use local::jwt::Grant;
 use local::template::Template;
 use local::{Binaries, Stack, StackOptions};
@@ -167,23 +165,20 @@ impl Run {
         self.client.post(&format!("/conversations/{id}/messages"), json!({ "body": ANSWER }), 202).await;
     }
 
-    /// Every item of every table, with the names of the attributes that keys are made of.
-    pub(super) async fn items(&self, folder: &Path) -> Vec<(Vec<String>, BTreeMap<String, AttributeValue>)> {
-        let parameters = BTreeMap::from([
-            ("PublicBaseUrl", String::new()),
-            ("JwtIssuer", String::new()),
-            ("JwtAudience", String::new()),
-            ("Stage", "local".to_owned()),
-        ]);
+    /// Every item of every table as text, and of each item the attributes that keys are made of.
+    pub(super) async fn items(&self, folder: &Path) -> Vec<(String, String)> {
+        let parameters =
+            ["PublicBaseUrl", "JwtIssuer", "JwtAudience", "Stage"].map(|name| (name, "local".to_owned()));
         let template =
-            Template::read(&folder.join("template.yaml"), &parameters).expect("the template is read");
+            Template::read(&folder.join("template.yaml"), &parameters.into()).expect("the template is read");
         let mut all = Vec::new();
         for table in template.tables().expect("tables") {
-            let keys: Vec<String> = table.attributes.iter().map(|(name, _)| name.clone()).collect();
-            let mut pages =
-                self.stack.clients().dynamodb.scan().table_name(&table.name).into_paginator().items().send();
+            let scan = self.stack.clients().dynamodb.scan().table_name(&table.name);
+            let mut pages = scan.into_paginator().items().send();
             while let Some(item) = pages.next().await {
-                all.push((keys.clone(), item.expect("the engine answers").into_iter().collect()));
+                let item = item.expect("the engine answers");
+                let keys: Vec<_> = table.attributes.iter().filter_map(|(name, _)| item.get(name)).collect();
+                all.push((format!("{item:?}").to_lowercase(), format!("{keys:?}").to_lowercase()));
             }
         }
         all
