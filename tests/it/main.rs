@@ -14,6 +14,7 @@ mod household;
 mod idempotency;
 mod layers;
 mod life_of_a_send;
+mod lints;
 mod log;
 mod mail;
 mod openapi;

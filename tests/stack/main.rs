@@ -2,6 +2,7 @@
 //! twins, whose ledger is what counts.
 
 mod client;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
