@@ -99,6 +99,11 @@ impl Core {
         self.healed.load(Ordering::Relaxed)
     }
 
+    /// Whether nothing goes wrong at all.
+    pub(crate) fn nothing_fails(&self) -> bool {
+        self.faults.are_none() && self.lost.is_none()
+    }
+
     /// Counts a call of AWS or of a provider. Whether it is the one whose answer is lost.
     pub(crate) fn loses_answer(&self) -> bool {
         self.lost == Some(self.calls.fetch_add(1, Ordering::Relaxed) + 1)

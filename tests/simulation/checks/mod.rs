@@ -62,7 +62,7 @@ pub(crate) fn reconciled(core: &Core, report: &Report) {
             format!("reconcile found drift: {:?}", report.drift),
         );
     }
-    if !report.repairs.is_empty() && core.faults.are_none() {
+    if !report.repairs.is_empty() && core.nothing_fails() {
         let what = format!("reconcile repaired something although nothing had failed: {:?}", report.repairs);
         core.violated("P2", About::Key("ACTION".into()), what);
     }

@@ -77,6 +77,8 @@ impl People {
                 sleep(Duration::from_mins(30)).await;
                 self.brought(Channel::Sms, "+64211000010", 1, "See you there").await;
                 self.reply(0).await;
+                // Else the reply and the opt-out would race, and both ends be right.
+                sleep(Duration::from_mins(30)).await;
                 let began = self.host.core.time.elapsed_ms();
                 if self
                     .brought(Channel::Sms, "+64211000010", 2, "STOP")

@@ -57,8 +57,10 @@ pub(super) async fn send<C: Connect>(
     let before = work.parcel.mark;
     let mark = last.row.id.slot + 1;
     let now = deps.clock.now();
-    if deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now).await? == Held::Lost {
-        return Ok(Sent::Lost);
+    match deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now).await {
+        Ok(Held::Yes) => {}
+        Ok(Held::Lost) => return Ok(Sent::Lost),
+        Err(error) => return put_back(deps, work, before, error.into()).await,
     }
     work.parcel.mark = mark;
     work.parcel.marked_at = Some(now);
@@ -70,11 +72,7 @@ pub(super) async fn send<C: Connect>(
     let gate_read_at = deps.clock.now();
     let gate = match deps.store.opt_outs_since(&org, work.parcel.gate1_at - GATE_MARGIN).await {
         Ok(gate) => gate,
-        Err(error) => {
-            // No call has begun: without its mark the group is not unknown but simply not sent.
-            deps.store.move_mark(&org, send, work.parcel, &work.holder, before, deps.clock.now()).await?;
-            return Err(error.into());
-        }
+        Err(error) => return put_back(deps, work, before, error.into()).await,
     };
     let calls = letters.into_iter().map(|letter| async {
         let opted_out = |hash| gate.has_opted_out(C::CHANNEL, letter.row.member_id.as_ref(), hash);
@@ -104,6 +102,21 @@ pub(super) async fn send<C: Connect>(
         done.push(row);
     }
     Ok(Sent::Done { rows: done, throttled })
+}
+
+/// Takes the mark back after a fault before the first call: without its mark the group is not unknown but simply not sent.
+async fn put_back<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    before: u16,
+    fault: Error,
+) -> Result<Sent, Error> {
+    let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
+    // If that fails too, the fault that came first says more.
+    if let Err(error) = deps.store.move_mark(org, send, work.parcel, &work.holder, before, now).await {
+        tracing::warn!(bulk_action_id = %work.action.id, error = %telemetry::chain(&error), "a mark was not taken back");
+    }
+    Err(fault)
 }
 
 /// What became of one row.
