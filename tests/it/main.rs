@@ -31,3 +31,4 @@ mod stats;
 mod support;
 mod template_contract;
 mod unknown;
+mod why;

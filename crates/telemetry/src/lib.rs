@@ -3,7 +3,7 @@
 
 mod metrics;
 
-pub use metrics::{Drift, Metric, Repair, emit};
+pub use metrics::{Drift, Metric, Repair, emit, set_function};
 
 use std::error::Error;
 use std::fmt::Write;
@@ -11,11 +11,7 @@ use std::fmt::Write;
 use tracing_subscriber::EnvFilter;
 
 /// Starts JSON logging to standard output, at the level of `level` (`info` if it is `None` or not a filter), and logs panics as events.
-/// `function` is the deployed function's name, which its metrics bear.
-pub fn init(level: Option<&str>, function: Option<&str>) {
-    if let Some(function) = function {
-        metrics::set_function(function);
-    }
+pub fn init(level: Option<&str>) {
     let filter =
         level.and_then(|level| EnvFilter::try_new(level).ok()).unwrap_or_else(|| EnvFilter::new("info"));
     // Lambda stamps every line; a second time would only cost.
