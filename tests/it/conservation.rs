@@ -135,6 +135,7 @@ async fn a_row_that_changes_without_a_promise_is_drift_and_is_counted_when_it_is
         provider_message_id: None,
         provider_code: None,
         at: world.clock.now(),
+        came_at: None,
     };
     world.counts_are_falsified();
     world.store.change_row(&World::org(), row, &change).await.unwrap();

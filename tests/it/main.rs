@@ -33,3 +33,4 @@ mod stats;
 mod support;
 mod template_contract;
 mod unknown;
+mod why;

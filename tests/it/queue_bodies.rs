@@ -22,4 +22,6 @@ fn dispatch_v1_is_read_and_written_as_it_was() {
 #[test]
 fn apply_receipt_v1_is_read_and_written_as_it_was() {
     frozen::<ApplyReceiptJob>(include_str!("../fixtures/queue/apply-receipt.v1.json"));
+    // Since it is kept when a call came.
+    frozen::<ApplyReceiptJob>(include_str!("../fixtures/queue/apply-receipt.v1.came.json"));
 }

@@ -60,7 +60,7 @@ impl Answer {
 
     /// The problem when the provider gave neither code nor text.
     pub(crate) fn bare_problem(&self) -> Problem {
-        Problem::new(None, &format!("HTTP status {}", self.status))
+        Problem::new(None, &format!("HTTP status {}", self.status)).answered(self.status)
     }
 }
 

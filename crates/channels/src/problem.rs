@@ -16,17 +16,24 @@ pub struct Problem {
     pub code: Option<String>,
     /// The provider's text with addresses masked, or ours if the provider said nothing.
     pub text: String,
+    /// The HTTP status of its answer; `None` if none came.
+    pub status: Option<u16>,
 }
 
 impl Problem {
     /// A problem with the provider's `code` and its `text`, in which anything like a phone number or a mailbox is masked.
     pub fn new(code: Option<String>, text: &str) -> Self {
-        Self { code, text: mask(text) }
+        Self { code, text: mask(text), status: None }
+    }
+
+    /// The same, told in an answer of this HTTP status.
+    pub(crate) fn answered(self, status: u16) -> Self {
+        Self { status: Some(status), ..self }
     }
 
     /// A problem in our own words.
     pub(crate) fn ours(text: &'static str) -> Self {
-        Self { code: None, text: text.to_owned() }
+        Self { code: None, text: text.to_owned(), status: None }
     }
 }
 

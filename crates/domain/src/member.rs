@@ -57,6 +57,10 @@ impl fmt::Debug for Member {
     }
 }
 
+/// Characters of a phone number that its masked form shows: the `+` and about a country code, and the last two digits.
+const SHOWN_AT_START: usize = 3;
+const SHOWN_AT_END: usize = 2;
+
 /// An address in the form in which a provider gets it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -71,6 +75,20 @@ impl Address {
     /// The address as a provider gets it: E.164, or a mailbox with its domain in ASCII.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The address for people who need not know all of it: `+64••••••77`, `a•••@example.org`.
+    pub fn masked(&self) -> String {
+        if let Some((local, domain)) = self.0.rsplit_once('@') {
+            let first: String = local.chars().take(1).collect();
+            return format!("{first}•••@{domain}");
+        }
+        let digits: Vec<char> = self.0.chars().collect();
+        let hidden = digits.len().saturating_sub(SHOWN_AT_START + SHOWN_AT_END);
+        let shown = |place: usize| place < SHOWN_AT_START || place >= SHOWN_AT_START + hidden;
+        // Of a number so short that little would be hidden, nothing is shown.
+        let whole = hidden < SHOWN_AT_START;
+        digits.iter().enumerate().map(|(i, c)| if shown(i) && !whole { *c } else { '•' }).collect()
     }
 
     /// The spelling under which opt-outs are kept: mailboxes in lower case.
@@ -158,5 +176,20 @@ impl Member {
             Variable::Field(name) => given(self.fields.get(name)),
             Variable::OrgName | Variable::UnsubscribeUrl => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_address_is_recognised_by_whoever_knows_it_and_tells_nobody_else() {
+        let masked = |text: &str| Address::stored(text.into()).masked();
+        assert_eq!(masked("+6421123477"), "+64••••••77");
+        assert_eq!(masked("+15005550006"), "+15•••••••06");
+        assert_eq!(masked("ana.lee@example.org"), "a•••@example.org");
+        assert_eq!(masked("+641234"), "•••••••");
+        assert_eq!(masked(""), "");
     }
 }

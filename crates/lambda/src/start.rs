@@ -30,7 +30,10 @@ pub struct Start {
 /// # Errors
 /// Names the first variable that is not set, or says why the keys cannot be read.
 pub async fn start<C: Configuration>() -> Result<(C, Start), Error> {
-    telemetry::init(env("AWS_LAMBDA_LOG_LEVEL").as_deref(), env("AWS_LAMBDA_FUNCTION_NAME").as_deref());
+    telemetry::init(env("AWS_LAMBDA_LOG_LEVEL").as_deref());
+    if let Some(name) = env("AWS_LAMBDA_FUNCTION_NAME") {
+        telemetry::set_function(&name);
+    }
     let (tables, config) = (tables()?, C::from_env()?);
     let aws = Aws::load().await;
     let secrets = aws.secrets()?;

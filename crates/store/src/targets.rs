@@ -23,6 +23,20 @@ pub struct RowPlace {
     pub slot: u16,
 }
 
+/// `12.5`.
+impl fmt::Display for RowPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.chunk, self.slot)
+    }
+}
+
+impl RowPlace {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (chunk, slot) = text.split_once('.')?;
+        Some(Self { chunk: chunk.parse().ok()?, slot: slot.parse().ok()? })
+    }
+}
+
 /// Whom a send is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -49,7 +63,7 @@ impl From<MemberId> for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.member_id.as_str())?;
-        self.retried.iter().try_for_each(|(channel, at)| write!(f, ";{channel}={}.{}", at.chunk, at.slot))
+        self.retried.iter().try_for_each(|(channel, at)| write!(f, ";{channel}={at}"))
     }
 }
 
@@ -59,9 +73,7 @@ impl Target {
         let member_id = parts.next()?.parse().ok()?;
         let row = |part: &str| {
             let (channel, place) = part.split_once('=')?;
-            let (chunk, slot) = place.split_once('.')?;
-            let place = RowPlace { chunk: chunk.parse().ok()?, slot: slot.parse().ok()? };
-            Some((channel.parse().ok()?, place))
+            Some((channel.parse().ok()?, RowPlace::parse(place)?))
         };
         Some(Self { member_id, retried: parts.map(row).collect::<Option<_>>()? })
     }

@@ -3,7 +3,7 @@
 
 mod metrics;
 
-pub use metrics::{Drift, Metric, Repair, emit};
+pub use metrics::{Drift, Metric, Repair, emit, set_function};
 
 use std::error::Error;
 use std::fmt::Write;

@@ -13,8 +13,8 @@ const KIND: &str = "Kind";
 
 static FUNCTION_NAME: OnceLock<String> = OnceLock::new();
 
-/// Says whose metrics these are; the first one who says it counts.
-pub(crate) fn set_function(name: &str) {
+/// Says by the deployed function's name whose metrics these are; the first one who says it counts.
+pub fn set_function(name: &str) {
     FUNCTION_NAME.get_or_init(|| name.to_owned());
 }
 

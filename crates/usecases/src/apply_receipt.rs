@@ -28,9 +28,12 @@ pub struct ApplyReceipt {
 /// # Errors
 /// If the database gives no answer; some receipts may have been applied.
 pub async fn apply_receipt(deps: &ApplyReceipt, jobs: Vec<ApplyReceiptJob>) -> Result<(), Error> {
-    let mut by_sender: BTreeMap<(OrgId, Channel), Vec<Receipt>> = BTreeMap::new();
-    for ApplyReceiptJob::V1 { org_id, channel, receipts } in jobs {
-        by_sender.entry((org_id, channel)).or_default().extend(receipts);
+    let mut by_sender: BTreeMap<(OrgId, Channel), Vec<Came>> = BTreeMap::new();
+    for ApplyReceiptJob::V1 { org_id, channel, receipts, came_at } in jobs {
+        // Twilio does not say when something happened: its reports have the time at which they came already.
+        let at = came_at.filter(|_| channel != Channel::Sms);
+        let came = receipts.into_iter().map(|receipt| Came { receipt, at });
+        by_sender.entry((org_id, channel)).or_default().extend(came);
     }
     for ((org, channel), receipts) in by_sender {
         apply(deps, &org, channel, receipts).await?;
@@ -38,27 +41,31 @@ pub async fn apply_receipt(deps: &ApplyReceipt, jobs: Vec<ApplyReceiptJob>) -> R
     Ok(())
 }
 
-async fn apply(
-    deps: &ApplyReceipt,
-    org: &OrgId,
-    channel: Channel,
-    receipts: Vec<Receipt>,
-) -> Result<(), Error> {
+/// A receipt, and when it came if that is another time than it tells.
+#[derive(Debug, Clone)]
+struct Came {
+    receipt: Receipt,
+    at: Option<Timestamp>,
+}
+
+async fn apply(deps: &ApplyReceipt, org: &OrgId, channel: Channel, receipts: Vec<Came>) -> Result<(), Error> {
     let receipts = worth_applying(deps, org, receipts).await?;
     let receipts = promised(deps, org, receipts).await?;
     // A row's first report goes with the others, under the guess that the row is `sent`; its further ones follow one by one.
     let mut rows = BTreeSet::new();
-    let (first, further): (Vec<_>, Vec<_>) =
-        receipts.into_iter().partition(|receipt| moves_sent(receipt) && rows.insert(receipt.message_id));
+    let (first, further): (Vec<_>, Vec<_>) = receipts
+        .into_iter()
+        .partition(|Came { receipt, .. }| moves_sent(receipt) && rows.insert(receipt.message_id));
     let moves: Vec<(MessageId, Change)> =
-        first.iter().map(|receipt| (receipt.message_id, change(channel, receipt))).collect();
+        first.iter().map(|came| (came.receipt.message_id, change(channel, came))).collect();
     let outcomes = deps.store.record(org, MessageStatus::Sent, &moves).await?;
-    for (receipt, changed) in first.iter().zip(outcomes) {
-        conclude(deps, org, receipt, changed).await?;
+    for (came, changed) in first.iter().zip(outcomes) {
+        conclude(deps, org, &came.receipt, changed).await?;
     }
-    for receipt in &further {
-        let changed = deps.store.change_row(org, receipt.message_id, &change(channel, receipt)).await?;
-        conclude(deps, org, receipt, changed).await?;
+    for came in &further {
+        let id = came.receipt.message_id;
+        let changed = deps.store.change_row(org, id, &change(channel, came)).await?;
+        conclude(deps, org, &came.receipt, changed).await?;
     }
     Ok(())
 }
@@ -68,24 +75,22 @@ fn moves_sent(receipt: &Receipt) -> bool {
     receipt.report.status().is_some_and(|status| status > MessageStatus::Sent)
 }
 
-fn change(channel: Channel, receipt: &Receipt) -> Change {
+fn change(channel: Channel, Came { receipt, at: came_at }: &Came) -> Change {
     Change::Receipt {
         channel,
         report: receipt.report,
         provider_message_id: receipt.provider_message_id.clone(),
         provider_code: receipt.provider_code.clone(),
         at: receipt.at,
+        came_at: *came_at,
     }
 }
 
 /// A report of `sent` usually comes after our own; then a cheap read spares a write that would be refused.
-async fn worth_applying(
-    deps: &ApplyReceipt,
-    org: &OrgId,
-    receipts: Vec<Receipt>,
-) -> Result<Vec<Receipt>, Error> {
+async fn worth_applying(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Came>) -> Result<Vec<Came>, Error> {
     let sent: BTreeSet<MessageId> = receipts
         .iter()
+        .map(|came| &came.receipt)
         .filter(|receipt| receipt.report == Report::Sent)
         .map(|receipt| receipt.message_id)
         .collect();
@@ -93,17 +98,18 @@ async fn worth_applying(
     let known = |row: &Row| row.status >= MessageStatus::Sent && row.provider_message_id.is_some();
     let rows = deps.store.rows(org, &sent).await?;
     let nothing_new: BTreeSet<MessageId> = rows.into_iter().filter(known).map(|row| row.id).collect();
-    let adds =
-        |receipt: &Receipt| receipt.report != Report::Sent || !nothing_new.contains(&receipt.message_id);
+    let adds = |Came { receipt, .. }: &Came| {
+        receipt.report != Report::Sent || !nothing_new.contains(&receipt.message_id)
+    };
     Ok(receipts.into_iter().filter(adds).collect())
 }
 
 /// Promises the changes to the counts; receipts of chunks that do not exist are dropped.
-async fn promised(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, Error> {
+async fn promised(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Came>) -> Result<Vec<Came>, Error> {
     let mut chunks = HashMap::new();
     let mut kept = Vec::new();
-    for receipt in receipts {
-        let id = receipt.message_id;
+    for came in receipts {
+        let id = came.receipt.message_id;
         let chunk = (id.send, id.chunk);
         if let std::collections::hash_map::Entry::Vacant(e) = chunks.entry(chunk) {
             let noted = deps.notes.promise(&deps.store, deps.clock.as_ref(), org, id).await?;
@@ -111,7 +117,7 @@ async fn promised(deps: &ApplyReceipt, org: &OrgId, receipts: Vec<Receipt>) -> R
         }
         match chunks.get(&chunk) {
             Some(Noted::NoSuchChunk) => unknown(id),
-            _ => kept.push(receipt),
+            _ => kept.push(came),
         }
     }
     Ok(kept)

@@ -256,7 +256,9 @@ fn plan_rows(
             let id = MessageId { send: action.id.ulid(), chunk, slot };
             let queued =
                 Row::queued(action.org_id.clone(), id, target.member_id.clone(), planned.channel, now);
-            rows.push(planned_row(queued, planned));
+            // A retry that chooses its channel afresh may choose another than failed.
+            let again = target.retried.get(&planned.channel).or_else(|| target.retried.values().next());
+            rows.push(planned_row(Row { again: again.copied(), ..queued }, planned));
         }
     }
     rows

@@ -2,7 +2,7 @@
 //! long as a dead-letter queue can hold it (14 days). `tests/fixtures/queue` has one frozen file per version.
 
 use domain::receipt::Receipt;
-use domain::{BulkActionId, Channel, OrgId};
+use domain::{BulkActionId, Channel, OrgId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,9 @@ pub enum ApplyReceiptJob {
         channel: Channel,
         /// At most [`MAX_RECEIPTS`] receipts.
         receipts: Vec<Receipt>,
+        /// When the call came; older bodies do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        came_at: Option<Timestamp>,
     },
 }
 

@@ -97,7 +97,7 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
 /// What an answer with an error means.
 fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Outcome {
     let text = message.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
-    let problem = Problem::new(code.map(str::to_owned), &text);
+    let problem = Problem::new(code.map(str::to_owned), &text).answered(status);
     let text = text.to_ascii_lowercase();
     match code.and_then(class_of) {
         Some(Class::Throttle) if text.contains("daily") => {

@@ -28,7 +28,9 @@ struct ErrorBody {
 pub(super) fn refusal(answer: &Answer) -> Outcome {
     let error: ErrorBody = answer.json().unwrap_or_default();
     let problem = match error.message {
-        Some(message) => Problem::new(error.code.map(|code| code.to_string()), &message),
+        Some(message) => {
+            Problem::new(error.code.map(|code| code.to_string()), &message).answered(answer.status)
+        }
         None => answer.bare_problem(),
     };
     match answer.status {

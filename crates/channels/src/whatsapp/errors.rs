@@ -66,7 +66,7 @@ pub(super) fn is_error(answer: &Answer) -> bool {
 /// What an answer with an error means for the message.
 pub(super) fn refusal(answer: &Answer) -> Outcome {
     let error = answer.json::<ErrorAnswer>().map(|body| body.error).unwrap_or_default();
-    let problem = error.problem().unwrap_or_else(|| answer.bare_problem());
+    let problem = error.problem().unwrap_or_else(|| answer.bare_problem()).answered(answer.status);
     match error.code.and_then(|code| Some((code, class_of(code)?))) {
         Some((code, Class::Throttle)) => throttled(code, answer.retry_after, problem),
         // What Meta itself calls transient may have been processed, unless it was too fast.

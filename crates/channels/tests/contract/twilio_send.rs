@@ -8,7 +8,7 @@ use channels::{Outcome, Secret, Sender, http_client};
 use domain::content::Rendered;
 
 use crate::fake::{self, Fake, nobody};
-use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, message_id, now, problem};
+use crate::{Letter, MESSAGE_ID, assert_unknown_and_made_once, brief, fixture, problem};
 
 const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const SID: &str = "SMfedcba9876543210fedcba9876543210";

@@ -6,6 +6,7 @@ mod connection;
 mod failures;
 mod inbox;
 mod log;
+mod message;
 mod messages;
 mod output;
 mod pages;
@@ -50,6 +51,8 @@ enum Command {
     Cancel(cancel::Cancel),
     /// List messages, newest first.
     Log(log::Log),
+    /// Show one message and all that happened to it.
+    Message(message::Message),
     /// List what members write, show a conversation, answer in it.
     Inbox(inbox::Inbox),
 }
@@ -89,6 +92,7 @@ impl Cli {
             Some(C::Retry(retry)) => (retry::run(&retry).await, retry.connection),
             Some(C::Cancel(cancel)) => (cancel::run(&cancel).await, cancel.connection),
             Some(C::Log(log)) => (log::run(&log).await, log.connection),
+            Some(C::Message(message)) => (message::run(&message).await, message.connection),
             Some(C::Inbox(inbox)) => (inbox::run(&inbox).await, inbox.connection),
         };
         outcome.map_err(|error| connection.explain(error))
@@ -150,6 +154,7 @@ mod tests {
             "failures",
             "retry",
             "cancel",
+            "message",
             "status ba/1",
             "failures ba_1 --csv --json",
             "retry ba_1 --scope some",

@@ -29,6 +29,7 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .maybe("retries", retries)
         .set("routing", json(&action.routing))
         .maybe("dedupe", (action.dedupe != Dedupe::None).then(|| json(&action.dedupe)))
+        .maybe("selected", action.selected.as_ref().map(json))
         .set("targets", n(action.targets))
         .set("duplicates_removed", n(action.duplicates_removed))
         .set("total", n(action.total))
@@ -48,6 +49,7 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .maybe("blocks_done", blocks)
         .set("drives", n(action.drives))
         .set("fan_out_at", time(action.fan_out_at))
+        .maybe("repaired_at", action.repaired_at.map(time))
         .maybe("due_at", action.due_at.map(time))
         .maybe("work_shard", action.due_at.map(|_| s(keys::work_shard(action.id.ulid()))))
         .set("version", n(action.version))
@@ -70,6 +72,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         retries: read.json_or_default("retries")?,
         routing: read.json("routing")?,
         dedupe: read.json_or_default("dedupe")?,
+        selected: read.json_opt("selected")?,
         targets: read.number("targets")?,
         duplicates_removed: read.number("duplicates_removed")?,
         total: read.number("total")?,
@@ -89,6 +92,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         blocks_done: read.numbers("blocks_done")?,
         drives: read.number("drives")?,
         fan_out_at: read.time("fan_out_at")?,
+        repaired_at: read.time_opt("repaired_at")?,
         due_at: read.time_opt("due_at")?,
         version: read.number("version")?,
     })

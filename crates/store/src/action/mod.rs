@@ -62,6 +62,8 @@ pub struct Action {
     pub routing: Routing,
     /// Whether members who share an address get one message between them.
     pub dedupe: Dedupe,
+    /// How its targets were named.
+    pub selected: Option<Selected>,
     /// Frozen targets.
     pub targets: u32,
     /// Targets that were named more than once.
@@ -100,10 +102,31 @@ pub struct Action {
     pub drives: u32,
     /// When the fan-out last made progress or was last driven.
     pub fan_out_at: Timestamp,
+    /// When the fan-out was last driven again because something of it was lost.
+    pub repaired_at: Option<Timestamp>,
     /// When something may next have to be done for it; `None` when nothing is expected.
     pub due_at: Option<Timestamp>,
     /// Counts the writes of this item: the condition of the next one.
     pub version: u64,
+}
+
+/// How the targets of an action were named. What was searched for is not kept: it may be a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selected {
+    /// One by one.
+    Listed,
+    /// Everybody who matched.
+    Matching {
+        /// Whose unit was this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit_id: Option<String>,
+        /// Who also matched a text.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        searched: bool,
+    },
+    /// As rows of an earlier action, to be sent again.
+    Again,
 }
 
 /// Chunks as they were when they were added up. Every write of a chunk's counts moves its version on, so the same numbers mean the same counts.
@@ -146,6 +169,7 @@ impl Action {
             retries: Vec::new(),
             routing: Routing::All,
             dedupe: Dedupe::None,
+            selected: None,
             targets: 0,
             duplicates_removed: 0,
             total: 0,
@@ -165,6 +189,7 @@ impl Action {
             blocks_done: BTreeSet::new(),
             drives: 0,
             fan_out_at: now,
+            repaired_at: None,
             due_at: Some(now + FAN_OUT_PATIENCE),
             version: 1,
         }

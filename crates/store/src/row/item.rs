@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::member::Address;
 use domain::{Inquiry, MessageId, MessageStatus, Reason, Timestamp, Unknown};
 
-use super::{Origin, Row};
+use super::{Calls, Came, Origin, Row};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
+use crate::targets::RowPlace;
 use crate::{Result, keys};
 
 /// The sort key in `by-member`: time of creation, then id.
@@ -40,6 +41,7 @@ pub(crate) fn to_item(row: &Row) -> Item {
         .maybe("unreadable", row.unreadable.as_ref().map(s))
         .maybe("vals", (!row.values.is_empty()).then(|| json(&row.values)))
         .maybe("reason", row.reason.map(|reason| s(reason.as_str())))
+        .maybe("again", row.again.map(|place| s(place.to_string())))
         .maybe("detail", row.detail.as_ref().map(s))
         .maybe("ended_at", row.ended_at.map(time))
         .maybe("covered_by", row.covered_by.map(|id| s(id.to_string())))
@@ -69,7 +71,9 @@ pub(crate) fn from_item(item: &Item) -> Result<Row> {
         values: values(&read)?,
         created_at: read.parsed("created", created_at)?,
         pass: read.number_opt("pass")?.unwrap_or(1),
+        again: read.parsed_opt("again", RowPlace::parse)?,
         attempts: read.number_opt("attempts")?.unwrap_or(0),
+        calls: read.parsed_opt("calls", Calls::parse)?.unwrap_or_default(),
         tried_at: read.time_opt("tried_at")?,
         next_attempt_at: read.time_opt("next_attempt_at")?,
         unknown: read.parsed_opt("unknown", Unknown::from_name)?,
@@ -85,12 +89,23 @@ pub(crate) fn from_item(item: &Item) -> Result<Row> {
         ended_at: read.time_opt("ended_at")?,
         delivered_at: read.time_opt("delivered_at")?,
         read_at: read.time_opt("read_at")?,
+        came: Came {
+            ended_at: came(&read, "ended_at", "ended_in")?,
+            delivered_at: came(&read, "delivered_at", "delivered_in")?,
+            read_at: came(&read, "read_at", "read_in")?,
+        },
         covered_by: read.parsed_opt("covered_by", |id| id.parse().ok())?,
         replied_at: read.time_opt("replied_at")?,
         opted_out_at: read.time_opt("opted_out_at")?,
         erased: read.flag("erased"),
         events: events(&read, item)?,
     })
+}
+
+/// When a report came: so many milliseconds after what it reports, or before it by the provider's clock.
+fn came(read: &Reader<'_>, happened: &str, lag: &str) -> Result<Option<Timestamp>> {
+    let (at, lag): (Option<Timestamp>, Option<i64>) = (read.time_opt(happened)?, read.number_opt(lag)?);
+    Ok(at.zip(lag).map(|(at, lag)| Timestamp::from_millis(at.millis().saturating_add(lag))))
 }
 
 fn values(read: &Reader<'_>) -> Result<BTreeMap<domain::variables::Variable, String>> {

@@ -1,10 +1,12 @@
 //! Rows of `message-logs`: one per recipient and channel. Rows are created with a condition and only ever climb.
 
+mod call;
 mod change;
 mod item;
 mod list;
 mod query;
 mod reaction;
+mod record;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,9 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::targets::RowPlace;
+
+pub use call::{Call, Calls, Verdict};
 pub use change::{Change, Changed};
 pub(crate) use item::{from_item, to_item};
 pub use list::TimelineSpan;
@@ -52,8 +57,12 @@ pub struct Row {
     pub created_at: Timestamp,
     /// Which pass of its parcel it belongs to, from 1.
     pub pass: u32,
+    /// In a retry, the place in the first send of the row that it sends again.
+    pub again: Option<RowPlace>,
     /// Calls to the provider that were made for it.
     pub attempts: u32,
+    /// What is known of them, and of those that were about to be made.
+    pub calls: Calls,
     /// When the last call was made.
     pub tried_at: Option<Timestamp>,
     /// When it is tried again, after a refusal that may be retried.
@@ -84,6 +93,8 @@ pub struct Row {
     pub delivered_at: Option<Timestamp>,
     /// When it was read.
     pub read_at: Option<Timestamp>,
+    /// When the reports of these three came, as far as they told the time themselves.
+    pub came: Came,
     /// The message to the same address that covers this one.
     pub covered_by: Option<MessageId>,
     /// When a member first answered it.
@@ -94,6 +105,17 @@ pub struct Row {
     pub erased: bool,
     /// What else happened, oldest first: at most 20.
     pub events: Vec<Event>,
+}
+
+/// When reports came to us that say when something happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// Of the failure or the opt-out.
+    pub ended_at: Option<Timestamp>,
+    /// Of the delivery.
+    pub delivered_at: Option<Timestamp>,
+    /// Of its being read.
+    pub read_at: Option<Timestamp>,
 }
 
 /// What a message came from.
@@ -170,7 +192,9 @@ impl Row {
             values: BTreeMap::new(),
             created_at,
             pass: 1,
+            again: None,
             attempts: 0,
+            calls: Calls::default(),
             tried_at: None,
             next_attempt_at: None,
             unknown: None,
@@ -186,6 +210,7 @@ impl Row {
             ended_at: None,
             delivered_at: None,
             read_at: None,
+            came: Came::default(),
             covered_by: None,
             replied_at: None,
             opted_out_at: None,

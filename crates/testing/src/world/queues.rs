@@ -113,7 +113,12 @@ impl World {
     pub async fn post(&self, channel: Channel, receipts: Vec<Receipt>) {
         let jobs: Vec<_> = receipts
             .chunks(10)
-            .map(|some| ApplyReceiptJob::V1 { org_id: Self::org(), channel, receipts: some.to_vec() })
+            .map(|some| ApplyReceiptJob::V1 {
+                org_id: Self::org(),
+                channel,
+                receipts: some.to_vec(),
+                came_at: Some(self.clock.now()),
+            })
             .collect();
         self.queue::<ApplyReceiptJob>("apply-receipt")
             .send(&jobs, Duration::ZERO)

@@ -9,7 +9,7 @@ use domain::settings::ChannelSettings;
 use domain::{BulkActionId, Channel, MemberId, OrgId, Routing, Timestamp, segments};
 use store::Store;
 use store::accept::{Acceptance, Accepted, With};
-use store::action::{Action, FAN_OUT_PATIENCE, USEFUL_FOR};
+use store::action::{Action, FAN_OUT_PATIENCE, Selected, USEFUL_FOR};
 use store::content::FrozenContent;
 use store::directory::{MemberFilter, Selection};
 use store::targets::Target;
@@ -52,6 +52,7 @@ pub(super) async fn create(
     let channels = deps.store.channels(org).await?;
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     admit(deps, caller).await?;
+    let selected = selected(&wanted.targets);
     let (targets, duplicates_removed) = targets(&deps.store, org, wanted.targets).await?;
 
     let action = Action {
@@ -60,6 +61,7 @@ pub(super) async fn create(
         routing: wanted.routing,
         dedupe: wanted.dedupe,
         duplicates_removed,
+        selected: Some(selected),
         ..Action::accepted(org.clone(), BulkActionId::new(deps.ids.ulid(now)), &caller.sub, now)
     };
     let frozen = FrozenContent {
@@ -207,6 +209,16 @@ impl Times {
             return Err(Problem::invalid(errors));
         }
         Ok(Self { leaves_at, expires_at: wanted.expires_at.unwrap_or(leaves_at + USEFUL_FOR) })
+    }
+}
+
+/// How the targets were named, for whoever asks why somebody got a message.
+fn selected(wanted: &Targets) -> Selected {
+    match wanted {
+        Targets::Ids(_) => Selected::Listed,
+        Targets::Matching(filter) => {
+            Selected::Matching { unit_id: filter.unit_id.clone(), searched: filter.q.is_some() }
+        }
     }
 }
 

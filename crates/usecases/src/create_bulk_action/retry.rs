@@ -8,7 +8,7 @@ use domain::{BulkActionId, BulkActionStatus, Channel, MemberId, MessageId, Messa
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::Store;
 use store::accept::{Acceptance, Accepted, With};
-use store::action::Action;
+use store::action::{Action, Selected};
 use store::chunk::Chunk;
 use store::content::FrozenContent;
 use store::row::Row;
@@ -57,6 +57,7 @@ pub(super) async fn retry(
         let now = deps.clock.now();
         let action = Action {
             retry_of: Some(retried.id),
+            selected: Some(Selected::Again),
             routing: retried.routing,
             dedupe: retried.dedupe,
             ..Action::accepted(org.clone(), BulkActionId::new(deps.ids.ulid(now)), &caller.sub, now)

@@ -13,7 +13,7 @@ use store::directory::AddressHash;
 use store::parcel::Held;
 use store::row::{Change, Row};
 
-use super::outcome::{change_of, put_off};
+use super::outcome::{InHand, change_of, end, put_off};
 use super::sender::Line;
 use super::{Connect, Dispatch, Work, record};
 use crate::Error;
@@ -82,8 +82,9 @@ pub(super) async fn send<C: Connect>(
     let results = join_all(calls).await;
 
     let at = deps.clock.now();
+    let since = (work.claimed_at, gate_read_at);
     let changes: Vec<(MessageId, Change)> =
-        results.iter().map(|(called, row)| (row.id, called.change(row, at))).collect();
+        results.iter().map(|(called, row)| (row.id, called.change(row, since, at))).collect();
     // Before anything else that may fail: an outcome that is not recorded is unknown for ever.
     record(deps, work, &changes).await?;
     let mut done = Vec::new();
@@ -122,7 +123,7 @@ async fn put_back<C: Connect>(
 /// What became of one row.
 enum Called {
     /// The provider was called.
-    Answered { outcome: Outcome, tried_at: Timestamp },
+    Answered { outcome: Outcome, tried_at: Timestamp, answered_at: Timestamp },
     /// It was not: gate 2 was read too long ago to vouch for the row, which goes back for the next pass.
     TooLate { tried_at: Timestamp },
     /// It was not and will not be.
@@ -130,17 +131,16 @@ enum Called {
 }
 
 impl Called {
-    fn change(&self, row: &Row, at: Timestamp) -> Change {
+    /// `since`: when the parcel was claimed, and when gate 2 was read.
+    fn change(&self, row: &Row, since: (Timestamp, Timestamp), now: Timestamp) -> Change {
+        let (claimed_at, gate2_at) = since;
+        let hand = |at, until| InHand { claimed_at, gate2_at, at, until };
         match self {
-            Self::Answered { outcome, tried_at } => change_of(outcome, row, *tried_at, at),
-            Self::TooLate { tried_at } => put_off(row, *tried_at, at),
-            Self::Ended(reason) => Change::Ended {
-                reason: *reason,
-                detail: None,
-                provider_code: None,
-                attempts: row.attempts,
-                at,
-            },
+            Self::Answered { outcome, tried_at, answered_at } => {
+                change_of(outcome, row, hand(*tried_at, *answered_at))
+            }
+            Self::TooLate { tried_at } => put_off(row, hand(*tried_at, now)),
+            Self::Ended(reason) => end(row, hand(gate2_at, now), *reason),
         }
     }
 }
@@ -177,7 +177,8 @@ async fn call<C: Connect>(
         content,
         unsubscribe_url: letter.unsubscribe_url.as_deref(),
     };
-    Called::Answered { outcome: line.sender.send(&outgoing).await, tried_at }
+    let outcome = line.sender.send(&outgoing).await;
+    Called::Answered { outcome, tried_at, answered_at: deps.clock.now() }
 }
 
 /// Writes the message for its recipient. It was written once at gate 1, so a failure here is one of ours.
@@ -200,7 +201,8 @@ fn apply(row: &mut Row, change: &Change) {
     match change {
         Change::Accepted { .. } => row.status = Sent,
         Change::Unknown { .. } => row.status = Sending,
-        Change::TryAgain { pass, next_attempt_at, attempts, .. } => {
+        Change::TryAgain { pass, next_attempt_at, attempts, calls, .. } => {
+            row.calls = calls.clone();
             row.pass = *pass;
             row.attempts = *attempts;
             row.next_attempt_at = Some(*next_attempt_at);

@@ -16,7 +16,7 @@ use queue::Queue;
 use store::Store;
 use store::action::Action;
 use store::parcel::{Again, Claimed, Held, Parcel, Release};
-use store::row::{Change, Row};
+use store::row::{Call, Calls, Change, Row, Verdict};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
@@ -58,6 +58,8 @@ struct Work<'a> {
     message: Result<Prepared, VariableError>,
     parcel: &'a mut Parcel,
     holder: String,
+    /// When it was claimed.
+    claimed_at: Timestamp,
 }
 
 /// Why the loop over the groups ended.
@@ -104,7 +106,7 @@ pub async fn dispatch<C: Connect>(
     let content = deps.store.content(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the content"))?;
     let content = content.message(channel).ok_or(Error::Missing("the channel's content"))?;
     let message = content.body.prepare();
-    let mut work = Work { action: &action, message, parcel: &mut parcel, holder };
+    let mut work = Work { action: &action, message, parcel: &mut parcel, holder, claimed_at: now };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.channel == channel).collect();
@@ -125,15 +127,24 @@ async fn settle_abandoned<C: Connect>(
     rows: &mut [Row],
 ) -> Result<(), Error> {
     // The calls began when the mark was moved, which may be long before somebody takes the parcel over.
-    let tried_at = work.parcel.marked_at.unwrap_or_else(|| deps.clock.now());
+    let now = deps.clock.now();
+    let tried_at = work.parcel.marked_at.unwrap_or(now);
+    let stopped = Call {
+        at: tried_at,
+        claimed: None,
+        gate2: None,
+        took: now.since(tried_at),
+        verdict: Verdict::Stopped,
+        status: None,
+        code: None,
+    };
     let mut changes = Vec::new();
     for row in rows.iter_mut() {
         if waits(row, work.parcel.pass) && row.id.slot < work.parcel.mark {
             row.status = MessageStatus::Sending;
-            changes.push((
-                row.id,
-                Change::Unknown { why: Unknown::Stopped, attempts: row.attempts + 1, tried_at },
-            ));
+            let calls = row.calls.and(stopped.clone());
+            let attempts = row.attempts + 1;
+            changes.push((row.id, Change::Unknown { why: Unknown::Stopped, attempts, tried_at, calls }));
         }
     }
     if !changes.is_empty() {
@@ -168,7 +179,8 @@ async fn end_all<C: Connect>(
     for row in rows.iter_mut().filter(|row| row.status == MessageStatus::Queued) {
         row.status = MessageStatus::Failed;
         let (reason, attempts) = (Reason::Failed(code), row.attempts);
-        changes.push((row.id, Change::Ended { reason, detail: None, provider_code: None, attempts, at }));
+        let (detail, provider_code, calls) = (None, None, Calls::default());
+        changes.push((row.id, Change::Ended { reason, detail, provider_code, attempts, at, calls }));
     }
     record(deps, work, &changes).await
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use channels::Outcome;
+use channels::{Outcome, Problem};
 use domain::{FailureCode, Reason, SkipCode, Timestamp, Unknown};
-use store::row::{Change, Row};
+use store::row::{Call, Calls, Change, Row, Verdict};
 
 use super::PROBE_AFTER;
 
@@ -16,19 +16,62 @@ const LONGEST_PAUSE_S: u64 = 300;
 /// The pause after a refusal that asks for patience without saying how much.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
+/// When a message was in hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InHand {
+    /// When its parcel was claimed.
+    pub(super) claimed_at: Timestamp,
+    /// When gate 2 was read for it.
+    pub(super) gate2_at: Timestamp,
+    /// When the provider was called; if it was not, when that was decided.
+    pub(super) at: Timestamp,
+    /// When the answer came, or it was clear that there is none.
+    pub(super) until: Timestamp,
+}
+
+impl InHand {
+    /// The record of the call, beside those that the row knows.
+    fn record(self, row: &Row, verdict: Verdict, problem: Option<&Problem>) -> Calls {
+        row.calls.and(Call {
+            at: self.at,
+            claimed: Some(self.at.since(self.claimed_at)),
+            gate2: Some(self.at.since(self.gate2_at)),
+            took: self.until.since(self.at),
+            verdict,
+            status: problem.and_then(|problem| problem.status),
+            code: problem.and_then(|problem| problem.code.clone()),
+        })
+    }
+}
+
+pub(super) fn change_of(outcome: &Outcome, row: &Row, hand: InHand) -> Change {
     let attempts = row.attempts + 1;
-    let ended = |reason, provider_code| Change::Ended { reason, detail: None, provider_code, attempts, at };
+    let InHand { at: tried_at, until: at, .. } = hand;
+    let ended = |reason, verdict, problem: &Problem| {
+        let calls = hand.record(row, verdict, Some(problem));
+        Change::Ended { reason, detail: None, provider_code: problem.code.clone(), attempts, at, calls }
+    };
     match outcome {
-        Outcome::Accepted { provider_message_id, segments } => {
-            let provider_message_id = provider_message_id.clone();
-            Change::Accepted { provider_message_id, segments: *segments, attempts, tried_at, at }
+        Outcome::Accepted { provider_message_id, segments } => Change::Accepted {
+            provider_message_id: provider_message_id.clone(),
+            segments: *segments,
+            attempts,
+            tried_at,
+            at,
+            calls: hand.record(row, Verdict::Accepted, None),
+        },
+        Outcome::Unknown { problem } => Change::Unknown {
+            why: Unknown::NoAnswer,
+            attempts,
+            tried_at,
+            calls: hand.record(row, Verdict::Unknown, Some(problem)),
+        },
+        Outcome::Refused { code, problem } => ended(Reason::Failed(*code), Verdict::Refused, problem),
+        Outcome::OptedOut { problem } => {
+            ended(Reason::Skipped(SkipCode::OptedOut), Verdict::OptedOutThere, problem)
         }
-        Outcome::Unknown { .. } => Change::Unknown { why: Unknown::NoAnswer, attempts, tried_at },
-        Outcome::Refused { code, problem } => ended(Reason::Failed(*code), problem.code.clone()),
-        Outcome::OptedOut { problem } => ended(Reason::Skipped(SkipCode::OptedOut), problem.code.clone()),
         Outcome::Retry { slow_down: false, problem, .. } if attempts >= MAX_ATTEMPTS => {
-            ended(Reason::Failed(FailureCode::ProviderUnavailable), problem.code.clone())
+            ended(Reason::Failed(FailureCode::ProviderUnavailable), for_now(problem), problem)
         }
         Outcome::Retry { after, slow_down: false, problem } => Change::TryAgain {
             pass: row.pass + 1,
@@ -36,30 +79,53 @@ pub(super) fn change_of(outcome: &Outcome, row: &Row, tried_at: Timestamp, at: T
             tried_at,
             next_attempt_at: at + after.unwrap_or_else(|| pause(row.pass)),
             provider_code: problem.code.clone(),
+            calls: hand.record(row, for_now(problem), Some(problem)),
         },
         // A refusal that asks for patience is not an attempt that failed.
         Outcome::Retry { after, slow_down: true, problem } => {
-            uncounted(row, tried_at, at + after.unwrap_or(PATIENCE), problem.code.clone())
+            uncounted(row, hand, at + after.unwrap_or(PATIENCE), Verdict::Later, Some(problem))
         }
         Outcome::SenderRefused { problem, .. } => {
-            uncounted(row, tried_at, at + PROBE_AFTER, problem.code.clone())
+            uncounted(row, hand, at + PROBE_AFTER, Verdict::SenderRefused, Some(problem))
         }
     }
 }
 
+/// A refusal for now comes with an answer, unless there was nobody to answer.
+fn for_now(problem: &Problem) -> Verdict {
+    if problem.status.is_some() || problem.code.is_some() { Verdict::Later } else { Verdict::NotReached }
+}
+
 /// A row that was not called after all: it belongs to the next pass.
-pub(super) fn put_off(row: &Row, tried_at: Timestamp, at: Timestamp) -> Change {
-    uncounted(row, tried_at, at + PATIENCE, None)
+pub(super) fn put_off(row: &Row, hand: InHand) -> Change {
+    uncounted(row, hand, hand.until + PATIENCE, Verdict::TooLate, None)
+}
+
+/// A row that will not be called.
+pub(super) fn end(row: &Row, hand: InHand, reason: Reason) -> Change {
+    let opted_out = reason == Reason::Skipped(SkipCode::OptedOut);
+    let verdict = if opted_out { Verdict::OptedOut } else { Verdict::Nothing };
+    let calls = hand.record(row, verdict, None);
+    let (attempts, at) = (row.attempts, hand.until);
+    Change::Ended { reason, detail: None, provider_code: None, attempts, at, calls }
 }
 
 /// Another try that does not count against the limit.
 fn uncounted(
     row: &Row,
-    tried_at: Timestamp,
+    hand: InHand,
     next_attempt_at: Timestamp,
-    provider_code: Option<String>,
+    verdict: Verdict,
+    problem: Option<&Problem>,
 ) -> Change {
-    Change::TryAgain { pass: row.pass + 1, attempts: row.attempts, tried_at, next_attempt_at, provider_code }
+    Change::TryAgain {
+        pass: row.pass + 1,
+        attempts: row.attempts,
+        tried_at: hand.at,
+        next_attempt_at,
+        provider_code: problem.and_then(|problem| problem.code.clone()),
+        calls: hand.record(row, verdict, problem),
+    }
 }
 
 fn pause(pass: u32) -> Duration {

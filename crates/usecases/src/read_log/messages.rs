@@ -11,7 +11,7 @@ use wire::api::problem::Problem;
 use super::ReadLog;
 use super::cursors::Cursors;
 use super::filters::{Direction, Filters, PARAMETERS};
-use super::history::history;
+use super::history::{Evidence, history};
 use super::log::{Log, Reached};
 use super::page::{MAX_EXAMINED, Page};
 use super::shown::{Messages, Shown, show};
@@ -24,7 +24,8 @@ const MAX_LIMIT: usize = 200;
 pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> Result<Reply, Refused> {
     Query::parse(request, &[])?;
     let (shown, said) = found(&deps.store, &caller.org_id, request.param("id")).await?;
-    let history = history(&shown);
+    let evidence = Evidence::of(&deps.store, &caller.org_id, &shown.row).await?;
+    let history = history(&shown, &evidence);
     Ok(Reply::json(200, &MessageWithHistory { message: shown.view(said.as_ref()), history }))
 }
 

@@ -219,6 +219,8 @@ mod tests {
             gate1_at: Timestamp::from_secs(1),
             due_at: Timestamp::from_secs(1),
             driven_at: Timestamp::from_secs(1),
+            repaired_at: None,
+            repairs: 0,
             deaths: 0,
             claim: until.map(|until| Claim { holder: "h".into(), until: Timestamp::from_secs(until) }),
             done: false,

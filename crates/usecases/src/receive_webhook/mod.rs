@@ -79,10 +79,12 @@ async fn enqueue(
     channel: Channel,
     receipts: Vec<Receipt>,
 ) -> Result<(), Error> {
+    let came_at = Some(deps.clock.now());
     let job = |receipts: &[Receipt]| ApplyReceiptJob::V1 {
         org_id: org.clone(),
         channel,
         receipts: receipts.to_vec(),
+        came_at,
     };
     let jobs: Vec<ApplyReceiptJob> = receipts.chunks(MAX_RECEIPTS).map(job).collect();
     Ok(deps.queue.send(&jobs, std::time::Duration::ZERO).await?)

@@ -62,6 +62,7 @@ pub(super) fn missing_blocks(action: &mut Action, now: Timestamp) -> FanOut {
     }
     action.drives += 1;
     action.fan_out_at = now;
+    action.repaired_at = Some(now);
     tracing::warn!(bulk_action_id = %action.id, blocks = jobs.len(), "a fan-out was driven again");
     let repair = Some((Repair::Block, jobs.len()));
     FanOut { jobs, repair }
@@ -102,7 +103,8 @@ pub(super) async fn drive_parcels<A>(
     for (parcel, _) in open().filter(|(_, (at, why))| *at <= now && *why == Drive::HandOut) {
         let delay = jobs::delay(now, parcel.due_at);
         deps.dispatch.of(parcel.channel).send(&[jobs::dispatch(action, parcel)], delay).await?;
-        deps.store.parcel_driven(&action.org_id, action.id.ulid(), parcel, parcel.due_at.max(now)).await?;
+        let at = parcel.due_at.max(now);
+        deps.store.parcel_handed_out(&action.org_id, action.id.ulid(), parcel, at).await?;
     }
     for channel in Channel::ALL {
         drive_again(deps, tick, action, channel, open(), now).await?;
@@ -135,7 +137,7 @@ async fn drive_again<'a, A>(
     tracing::warn!(bulk_action_id = %action.id, %channel, parcels = jobs.len(), "parcels were driven again");
     for (parcel, repair) in lost {
         tick.repaired(repair, 1);
-        deps.store.parcel_driven(&action.org_id, action.id.ulid(), parcel, now).await?;
+        deps.store.parcel_repaired(&action.org_id, action.id.ulid(), parcel, now).await?;
     }
     Ok(())
 }

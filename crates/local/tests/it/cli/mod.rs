@@ -5,6 +5,7 @@ mod errors;
 mod failures;
 mod inbox;
 mod log;
+mod message;
 mod schedule;
 mod send;
 mod token;

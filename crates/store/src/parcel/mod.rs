@@ -1,0 +1,229 @@
+//! Parcels: the rows of one chunk on one channel, handed to a provider under one claim. See `infra/decisions/0001`.
+
+mod claim;
+mod item;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use domain::{Channel, OrgId, Timestamp};
+use ulid::Ulid;
+
+use crate::conditional::conditional;
+use crate::item::{key, n, s, time};
+use crate::{Result, Store, keys};
+use item::from_item;
+pub(crate) use item::to_item;
+
+/// How long a claim holds after each move of the mark.
+pub const CLAIM: Duration = Duration::from_mins(1);
+
+/// A parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The chunk whose rows it holds.
+    pub chunk: u32,
+    /// The channel whose rows it holds.
+    pub channel: Channel,
+    /// Which pass over its rows this is, from 1. Rows that a provider refused for now belong to the next.
+    pub pass: u32,
+    /// Calls for rows of this pass in slots below the mark may have begun.
+    pub mark: u16,
+    /// When the mark last moved: the calls below it that nobody recorded began then or soon after.
+    pub marked_at: Option<Timestamp>,
+    /// When gate 1 looked at its recipients.
+    pub gate1_at: Timestamp,
+    /// When it may next be worked on.
+    pub due_at: Timestamp,
+    /// For when it was last put on its queue: before [`Self::due_at`], nobody has done so yet.
+    pub driven_at: Timestamp,
+    /// When it was last put on its queue because its message was lost or its worker had stopped.
+    pub repaired_at: Option<Timestamp>,
+    /// How often that was done.
+    pub repairs: u32,
+    /// Claims that were made and not given back since the mark last moved.
+    pub deaths: u32,
+    /// Who works on it.
+    pub claim: Option<Claim>,
+    /// Whether every row is handed over or final.
+    pub done: bool,
+}
+
+impl Parcel {
+    /// A parcel of rows that have just been written, to be worked on at once.
+    pub fn fresh(chunk: u32, channel: Channel, gate1_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            chunk,
+            channel,
+            pass: 1,
+            mark: 0,
+            marked_at: None,
+            gate1_at,
+            due_at: now,
+            driven_at: now,
+            repaired_at: None,
+            repairs: 0,
+            deaths: 0,
+            claim: None,
+            done: false,
+        }
+    }
+}
+
+/// A claim on a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Fresh for every claim, so that the SDK's repeat of a claim that landed is told from somebody else's.
+    pub holder: String,
+    /// When it ends unless the mark moves before.
+    pub until: Timestamp,
+}
+
+/// What an attempt to claim came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The parcel is ours. `abandoned` says that an earlier claim ended without having been given back: calls below the mark may have begun
+    /// whose outcome nobody recorded.
+    Won {
+        /// The parcel as it is under our claim.
+        parcel: Parcel,
+        /// Whether an earlier holder was lost.
+        abandoned: bool,
+    },
+    /// Somebody else works on it.
+    Held {
+        /// Until when, at least.
+        until: Timestamp,
+    },
+    /// It is not due yet.
+    NotDue {
+        /// When it will be.
+        at: Timestamp,
+    },
+    /// Nothing is left to do.
+    Done,
+    /// There is no such parcel.
+    Missing,
+}
+
+/// Whether a write under a claim found the claim still held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It did, and was carried out.
+    Yes,
+    /// The claim was lost; nothing was written.
+    Lost,
+}
+
+/// How a holder gives a parcel back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Every row is handed over or final.
+    Done,
+    /// Rows beyond the mark are left; work goes on then.
+    Later(Again),
+    /// This pass is over; refused rows are tried again from then on.
+    NextPass(Again),
+}
+
+/// When a parcel is to be worked on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// When.
+    pub at: Timestamp,
+    /// Whether whoever gives it back puts it on its queue for then. If not, because that is too far ahead, reconcile hands it out.
+    pub queued: bool,
+}
+
+impl Store {
+    /// Writes a parcel once; one that exists is left as it is.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn create_parcel(&self, org: &OrgId, send: Ulid, parcel: &Parcel) -> Result<()> {
+        self.put_new(&self.tables.bulk_actions, to_item(org, send, parcel)).await.map(drop)
+    }
+
+    /// All parcels of a send, read strongly, by chunk.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn parcels(&self, org: &OrgId, send: Ulid) -> Result<Vec<Parcel>> {
+        let items = self.parts(org, send, keys::PARCEL).await?;
+        items.iter().map(from_item).collect()
+    }
+
+    /// The parcel of a chunk and channel, read strongly.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or the item does not convert.
+    pub async fn parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        chunk: u32,
+        channel: Channel,
+    ) -> Result<Option<Parcel>> {
+        let found = self
+            .get(&self.tables.bulk_actions, key(keys::send(org, send), s(keys::parcel(chunk, channel))))
+            .await?;
+        found.as_ref().map(from_item).transpose()
+    }
+
+    /// Records that a parcel was put on its queue for `at`.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn parcel_handed_out(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        parcel: &Parcel,
+        at: Timestamp,
+    ) -> Result<()> {
+        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
+        driven(update.update_expression("SET driven_at = :at"), at).await
+    }
+
+    /// Records that a parcel was put on its queue again at `at`, because its message was lost or its worker had stopped.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn parcel_repaired(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        parcel: &Parcel,
+        at: Timestamp,
+    ) -> Result<()> {
+        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
+        let update = update
+            .update_expression("SET driven_at = :at, repaired_at = :at ADD repairs :one")
+            .expression_attribute_values(":one", n(1));
+        driven(update, at).await
+    }
+
+    fn update_parcel(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        chunk: u32,
+        channel: Channel,
+    ) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(org, send)))
+            .key("sk", s(keys::parcel(chunk, channel)))
+    }
+}
+
+/// Unless it was put there for as late or later.
+async fn driven(update: UpdateItemFluentBuilder, at: Timestamp) -> Result<()> {
+    let result = update
+        .condition_expression("attribute_exists(pk) AND driven_at < :at")
+        .expression_attribute_values(":at", time(at))
+        .send()
+        .await;
+    conditional(result).map(drop)
+}
