@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("tests", &[]),
+    ("tests", &["channels", "domain", "lambda", "store", "usecases", "wire"]),
 ];
 /// What every function may use.
 const OF_FUNCTIONS: &[&str] = &["channels", "lambda", "usecases"];

@@ -47,7 +47,10 @@ fn whatever_is_shared_is_named_once_with_its_version() {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
             for line in table(&manifest, kind) {
                 let shared = line.contains(".workspace = true") || line.contains("workspace = true,");
-                assert!(shared || line.starts_with('#'), "{name}: {line} is not from [workspace.dependencies]");
+                assert!(
+                    shared || line.starts_with('#'),
+                    "{name}: {line} is not from [workspace.dependencies]"
+                );
             }
         }
     }
