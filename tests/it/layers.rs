@@ -33,8 +33,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    // The simulation, which is a program as well as a test.
-    ("tests", &["channels", "domain", "engine", "local", "store", "testing", "usecases", "wire"]),
+    // The simulation, which is a program as well as a test, and what must hold of every parser.
+    (
+        "tests",
+        &[
+            "channels",
+            "domain",
+            "engine",
+            "lambda",
+            "local",
+            "store",
+            "telemetry",
+            "testing",
+            "usecases",
+            "wire",
+        ],
+    ),
 ];
 /// What every function may use.
 const OF_FUNCTIONS: &[&str] = &["channels", "lambda", "usecases"];

@@ -25,7 +25,7 @@ where
 {
     let handle = &handle;
     let on_event = |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
-        let reply = match request(event.payload) {
+        let reply = match http_request(event.payload) {
             // A panic is our fault and the caller's problem document; the hook has logged its place.
             Ok(request) => AssertUnwindSafe(handle(request))
                 .catch_unwind()
@@ -38,7 +38,11 @@ where
     lambda_runtime::run(service_fn(on_event)).await
 }
 
-fn request(event: ApiGatewayV2httpRequest) -> Result<Request, Box<Problem>> {
+/// The request in an event.
+///
+/// # Errors
+/// What is answered when the event is not one of our gateway's: a body that is not in its encoding, a token without an organisation.
+pub fn http_request(event: ApiGatewayV2httpRequest) -> Result<Request, Box<Problem>> {
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
         STANDARD.decode(body).map_err(|_| Problem::bad_request("The body is not what its encoding says"))?
@@ -110,7 +114,8 @@ mod tests {
     #[test]
     fn a_request_keeps_its_raw_bytes_and_its_callers_claims() {
         let body = STANDARD.encode([0xff, b'a']);
-        let request = request(event(&serde_json::json!({ "body": body, "isBase64Encoded": true }))).unwrap();
+        let request =
+            http_request(event(&serde_json::json!({ "body": body, "isBase64Encoded": true }))).unwrap();
         assert_eq!(request.route, "POST /members/{id}");
         assert_eq!(request.param("id"), "m1");
         assert_eq!(request.raw_query, "a=b%20c");
@@ -121,7 +126,7 @@ mod tests {
     #[test]
     fn a_header_that_is_not_ascii_is_not_lost() {
         let headers = serde_json::json!({ "idempotency-key": "Sonntag-fr\u{fc}h" });
-        let request = request(event(&serde_json::json!({ "headers": headers }))).unwrap();
+        let request = http_request(event(&serde_json::json!({ "headers": headers }))).unwrap();
         assert_eq!(request.header("idempotency-key"), Some("Sonntag-fr\u{fc}h"));
     }
 

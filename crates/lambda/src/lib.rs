@@ -13,11 +13,11 @@ mod start;
 pub use aws::Aws;
 pub use config::{Configuration, Missing, env, required};
 pub use dispatch::{DispatchQueueUrls, run_dispatcher};
-pub use http::run_http;
+pub use http::{http_request, run_http};
 pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
 pub use sources::{OsIds, SystemClock};
-pub use sqs::{run_sqs, run_sqs_together};
+pub use sqs::{jobs_of, run_sqs, run_sqs_together};
 pub use start::{Start, start};
 pub use store::directory::UnsubscribeTokens;
 

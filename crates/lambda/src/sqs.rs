@@ -43,8 +43,8 @@ where
 {
     let handle = &handle;
     let on_event = |event: LambdaEvent<SqsEvent>| async move {
+        let jobs: Option<Vec<J>> = jobs_of(&event.payload).into_iter().collect();
         let records = event.payload.records;
-        let jobs: Option<Vec<J>> = records.iter().map(|record| parse(record)).collect();
         if let Some(jobs) = jobs
             && one(handle(jobs)).await
         {
@@ -98,6 +98,11 @@ where
         Some(job) => one(handle(job, deadline)).await,
         None => false,
     }
+}
+
+/// The jobs in an event; `None` for what does not parse.
+pub fn jobs_of<J: Job>(event: &SqsEvent) -> Vec<Option<J>> {
+    event.records.iter().map(parse).collect()
 }
 
 fn parse<J: Job>(record: &SqsMessage) -> Option<J> {

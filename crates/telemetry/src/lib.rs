@@ -18,11 +18,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 const OURS: [&str; 8] = ["channels", "domain", "lambda", "queue", "store", "telemetry", "usecases", "wire"];
 
 /// Starts JSON logging to standard output and logs panics as events. `level` is the least important one of our own events (`info` if it is `None` or no
-/// level); other crates' events are never kept below `info`, whatever it says. `function` is the deployed function's name, which its metrics bear.
-pub fn init(level: Option<&str>, function: Option<&str>) {
-    if let Some(function) = function {
-        metrics::set_function(function);
-    }
+/// level); other crates' events are never kept below `info`, whatever it says.
+pub fn init(level: Option<&str>) {
     // Lambda stamps every line; a second time would only cost.
     let subscriber = tracing_subscriber::fmt()
         .json()

@@ -6,6 +6,7 @@ mod cursors;
 mod elsewhere;
 mod names;
 mod nonsense;
+mod parsers;
 mod signed;
 mod sizes;
 mod templates;

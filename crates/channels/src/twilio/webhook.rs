@@ -127,20 +127,13 @@ pub fn parse_inbound(raw_body: &[u8]) -> Result<Inbound, WebhookError> {
     Ok(Inbound {
         account_sid: form.required("AccountSid")?,
         provider_message_id: form.id("MessageSid")?,
-        from: without_channel(form.required("From")?),
-        to: without_channel(form.required("To")?),
+        from: form.number("From")?,
+        to: form.number("To")?,
         text: form.get("Body").unwrap_or_default().to_owned(),
         opt_out_type: form.get("OptOutType").and_then(opt_out_type),
         media: media(&form),
         reply_to: form.get("OriginalRepliedMessageSid").map(str::to_owned).and_then(id),
     })
-}
-
-fn without_channel(address: String) -> String {
-    match address.split_once(':') {
-        Some((_, number)) => number.to_owned(),
-        None => address,
-    }
 }
 
 fn opt_out_type(text: &str) -> Option<OptOutType> {
@@ -185,6 +178,13 @@ impl Form {
     /// An id of Twilio.
     fn id(&self, name: &'static str) -> Result<String, WebhookError> {
         self.get(name).map(str::to_owned).and_then(id).ok_or(WebhookError::Missing(name))
+    }
+
+    /// A number, without the mark of Twilio's other channels.
+    fn number(&self, name: &'static str) -> Result<String, WebhookError> {
+        let marked = self.required(name)?;
+        let number = marked.split_once(':').map_or(marked.as_str(), |(_, number)| number);
+        if number.is_empty() { Err(WebhookError::Missing(name)) } else { Ok(number.to_owned()) }
     }
 
     fn required(&self, name: &'static str) -> Result<String, WebhookError> {

@@ -153,6 +153,16 @@ fn a_call_without_twilios_fields_is_named() {
 }
 
 #[test]
+fn a_number_that_is_nothing_but_a_channel_and_an_id_that_fits_no_key_are_none() {
+    let call = |from: &str, sid: &str| {
+        parse_inbound(format!("AccountSid=AC1&MessageSid={sid}&From={from}&To=%2B1").as_bytes())
+    };
+    assert_eq!(call("whatsapp:", "SM1"), Err(WebhookError::Missing("From")));
+    assert_eq!(call("whatsapp:%2B15550100", &"x".repeat(513)), Err(WebhookError::Missing("MessageSid")));
+    assert_eq!(call("whatsapp:%2B15550100", "SM1").unwrap().from, "+15550100");
+}
+
+#[test]
 fn every_inbound_sample_is_read() {
     let expected = [
         ("inbound.text.form", "Yes please", None),

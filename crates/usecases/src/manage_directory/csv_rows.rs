@@ -70,6 +70,7 @@ fn columns(headers: &StringRecord) -> Result<Vec<Column>, Problem> {
     let mut seen = BTreeSet::new();
     for name in headers {
         let short: String = name.chars().take(64).collect();
+        let short = short.escape_debug().to_string();
         match Column::of(name) {
             Some(column) if seen.insert(column.clone()) => columns.push(column),
             Some(_) => errors.push(FieldError::new(short, "duplicate", "is a column twice")),
@@ -117,4 +118,16 @@ fn row(columns: &[Column], record: &ByteRecord) -> ImportRow {
     }
     member.insert("fields".into(), Value::Object(own));
     ImportRow::of(&Value::Object(member))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_that_is_none_is_named_without_its_control_characters() {
+        let problem = read(b"id,\0\x1b[2Jname\nm1,Ana\n").unwrap_err();
+        assert_eq!(problem.errors[0].field, "\\0\\u{1b}[2Jname");
+        assert!(!problem.detail.contains(char::is_control));
+    }
 }

@@ -6,7 +6,7 @@ mod erase;
 mod import;
 mod members;
 mod opt_outs;
-mod rows;
+pub mod rows;
 mod settings;
 mod templates;
 

@@ -10,11 +10,11 @@ use super::csv_rows;
 
 /// A row of an import.
 #[derive(Debug)]
-pub(super) struct ImportRow {
+pub struct ImportRow {
     /// Its id as it was given, if it was.
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// The member, or what keeps it from being one.
-    pub(super) member: Result<Member, Vec<FieldError>>,
+    pub member: Result<Member, Vec<FieldError>>,
 }
 
 impl ImportRow {
@@ -38,7 +38,7 @@ fn short(id: &str) -> String {
 ///
 /// # Errors
 /// What concerns the import as a whole: its size, type or form.
-pub(super) fn read(body: &[u8], content_type: Option<&str>) -> Result<Vec<ImportRow>, Problem> {
+pub fn read(body: &[u8], content_type: Option<&str>) -> Result<Vec<ImportRow>, Problem> {
     Body::check_size(body)?;
     match Body::media_type(content_type)?.as_str() {
         "" | "application/json" => json(body),
