@@ -23,6 +23,7 @@ mod clock;
 mod dynamodb;
 mod error;
 mod folder;
+mod intact;
 mod server;
 mod sqs;
 
