@@ -2,6 +2,12 @@
 //! twins, whose ledger is what counts.
 
 mod client;
+#[cfg(target_os = "linux")]
+mod crash;
+#[cfg(target_os = "linux")]
+mod data_folder;
+#[cfg(target_os = "linux")]
+mod running;
 mod secrets;
 
 use std::collections::BTreeMap;

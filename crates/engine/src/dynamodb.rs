@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::EngineError;
 use crate::clock::{Clock, DatabaseClock};
+use crate::intact;
 use crate::server::Server;
 
 /// As it appears in errors.
@@ -29,6 +30,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// [`EngineError::FileLocked`] or [`EngineError::Open`].
 pub(crate) fn open(file: Option<&Path>, clock: Clock) -> Result<Database, EngineError> {
     let path = file.unwrap_or(Path::new(":memory:"));
+    file.map_or(Ok(()), |file| intact::check_tables(SERVICE, file))?;
     let opened = match file {
         Some(file) => Database::new(&file.to_string_lossy()),
         None => Database::memory_with_clock(Arc::new(DatabaseClock(clock))),

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The data folder cannot be made or written.
-    #[error("cannot use the data folder {}", path.display())]
+    /// The data folder or its lock cannot be made or written.
+    #[error("cannot use {}", path.display())]
     Folder {
-        /// The folder.
+        /// The folder, or the file in it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -21,18 +21,18 @@ impl Folder {
     ///
     /// [`EngineError::FolderInUse`] if another engine holds it, [`EngineError::Folder`] if it cannot be written.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
-        let unusable = |source| EngineError::Folder { path: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(unusable)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("engine.lock"))
-            .map_err(unusable)?;
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EngineError::Folder { path, source }
+        };
+        std::fs::create_dir_all(path).map_err(unusable(path))?;
+        let file = path.join("engine.lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&file);
+        let lock = lock.map_err(unusable(&file))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(EngineError::FolderInUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
+            Err(TryLockError::Error(source)) => Err(unusable(&file)(source)),
         }
     }
 

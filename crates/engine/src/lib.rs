@@ -24,6 +24,7 @@ mod dynamodb;
 mod error;
 mod folder;
 mod in_process;
+mod intact;
 mod server;
 mod sqs;
 

@@ -53,11 +53,20 @@ impl Build {
         })
     }
 
-    /// Builds packages; cargo shows its progress on standard error.
+    /// Builds functions, whose binaries have the names of their packages; cargo shows its progress on standard error.
     ///
     /// # Errors
     /// When cargo cannot be run, or a package does not build.
     pub async fn run(&self, packages: &[String]) -> Result<()> {
+        self.build(packages).await.context("the functions do not build")?;
+        self.check(packages)
+    }
+
+    /// Builds packages into the folder of the running program, as it was built itself.
+    ///
+    /// # Errors
+    /// When cargo cannot be run, or a package does not build.
+    pub async fn build(&self, packages: &[String]) -> Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.arg("build").args(["--profile", &self.profile]).arg("--target-dir").arg(&self.target);
@@ -71,9 +80,9 @@ impl Build {
         }
         let status =
             command.current_dir(workspace()).stdin(Stdio::null()).stdout(Stdio::null()).status().await;
-        let status = status.context("cannot run cargo to build the functions")?;
-        ensure!(status.success(), "the functions do not build (cargo {status}); its messages are above");
-        self.check(packages)
+        let status = status.context("cannot run cargo")?;
+        ensure!(status.success(), "cargo ended with {status}; its messages are above");
+        Ok(())
     }
 
     /// Whether all binaries are there.

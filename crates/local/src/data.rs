@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::fcntl::{Flock, FlockArg};
+
+/// What somebody can do about a damaged folder.
+pub const DAMAGED: &str = "put it back from a copy, or use another data folder (--data)";
 
 /// A data folder. Paths in it are absolute, because functions get some of them.
 #[derive(Debug, Clone)]
@@ -74,6 +77,20 @@ impl DataFolder {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Whether files of a folder that was used are all there.
+    ///
+    /// # Errors
+    /// Which one is missing or empty. Made anew, it would silently lack what it held.
+    pub fn holds(&self, names: &[&str]) -> Result<()> {
+        let is_there = |name: &&&str| self.join(name).metadata().is_ok_and(|file| file.len() > 0);
+        match names.iter().find(|name| !is_there(name)) {
+            None => Ok(()),
+            Some(name) => {
+                bail!("{} is missing or empty, and a stack has used it; {DAMAGED}", self.join(name).display())
+            }
         }
     }
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
 
-use crate::{clock, data::DataFolder};
+use crate::{
+    clock,
+    data::{DAMAGED, DataFolder},
+};
 
 /// The file's name in the data folder.
 pub const FILE: &str = "secrets.json";
@@ -19,7 +22,8 @@ pub type Secrets = BTreeMap<String, Json>;
 /// When the file cannot be read or written, or is not a JSON object.
 pub fn load_or_create(data: &DataFolder) -> Result<Secrets> {
     if let Some(text) = data.read(FILE)? {
-        return serde_json::from_str(&text).with_context(|| format!("{FILE} is not a JSON object"));
+        return serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a JSON object; {DAMAGED}", data.join(FILE).display()));
     }
     let secrets = generate();
     data.write_private(FILE, &(serde_json::to_string_pretty(&secrets)? + "\n"))?;

@@ -5,7 +5,7 @@
 //! when its answer leaves, also if the process is killed the next moment. `synchronous = NORMAL` is enough for that,
 //! because a killed process loses nothing that it wrote; only a power cut could.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -94,16 +94,15 @@ impl Database {
     /// Opens `simulators.sqlite` in the folder, or a database in memory.
     ///
     /// # Errors
-    /// If the file cannot be opened, is no such database, or the thread cannot be started.
+    /// If the file cannot be opened, is no such database or a damaged one, or the thread cannot be started.
     pub(crate) fn open(folder: Option<&Path>) -> Result<Self, crate::StartError> {
-        let connection = match folder {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)?;
-                Connection::open(folder.join("simulators.sqlite"))?
-            }
-            None => Connection::open_in_memory()?,
-        };
-        connection.execute_batch(SCHEMA)?;
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder)?;
+        }
+        let path =
+            folder.map_or_else(|| PathBuf::from(":memory:"), |folder| folder.join("simulators.sqlite"));
+        let connection =
+            whole(&path).map_err(|source| crate::StartError::Open { path: path.clone(), source })?;
         connection.set_prepared_statement_cache_capacity(64);
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new()
@@ -174,6 +173,14 @@ impl Drop for Database {
     fn drop(&mut self) {
         drop(self.jobs.send(Job::Close));
     }
+}
+
+/// Opens a database and looks through it: one that was cut off would fail some statements, some time later.
+fn whole(path: &Path) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(SCHEMA)?;
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(connection) } else { Err(found.into()) }
 }
 
 fn serve(connection: &Connection, queue: &Receiver<Job>) {

@@ -83,9 +83,14 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error("the simulators' data folder cannot be used")]
     Folder(#[from] std::io::Error),
-    /// The database cannot be opened, or is none.
-    #[error("the simulators' database cannot be opened")]
-    Database(#[from] rusqlite::Error),
+    /// The database cannot be opened: it is none, or damaged.
+    #[error("cannot open the simulators' database {}", path.display())]
+    Open {
+        /// The file, or `:memory:`.
+        path: PathBuf,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Its content cannot be read.
     #[error("the simulators' database cannot be read: {0}")]
     Content(String),
@@ -99,10 +104,10 @@ pub enum StartError {
 
 impl From<DatabaseError> for StartError {
     fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Statement(error) => Self::Database(error),
-            other => Self::Content(other.to_string()),
-        }
+        Self::Content(match error {
+            DatabaseError::Statement(error) => error.to_string(),
+            other => other.to_string(),
+        })
     }
 }
 

@@ -7,10 +7,15 @@ mod members;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use crate::{Stack, api::Api, data::DataFolder, jwt::Grant};
+use crate::{
+    Stack,
+    api::Api,
+    data::{DAMAGED, DataFolder},
+    jwt::Grant,
+};
 
 /// The demo organisation's id.
 pub const ORG: &str = "demo";
@@ -29,12 +34,27 @@ pub fn is_demo(data: &DataFolder) -> bool {
     data.read(MARKER).ok().flatten().as_deref() == Some(WITH_DEMO)
 }
 
+/// Whether a stack has used the folder before, and so whether everything must be there that it keeps in it.
+///
+/// # Errors
+/// When what the folder says of that cannot be read.
+pub fn was_used(data: &DataFolder) -> Result<bool> {
+    match data.read(MARKER)?.as_deref() {
+        None => Ok(false),
+        Some(WITH_DEMO | EMPTY) => Ok(true),
+        Some(_) => bail!(
+            "{} says neither `demo` nor `empty`, so that nobody knows what the folder began with; {DAMAGED}",
+            data.join(MARKER).display()
+        ),
+    }
+}
+
 /// Seeds the stack's data folder if it is new and `wanted`; a new folder that begins empty stays so.
 ///
 /// # Errors
 /// When the API refuses something.
 pub async fn run_once(stack: &Stack, wanted: bool) -> Result<()> {
-    if stack.data().read(MARKER)?.is_some() {
+    if was_used(stack.data())? {
         return Ok(());
     }
     if wanted {

@@ -12,7 +12,7 @@ use engine::Engine;
 
 use self::{
     functions::Functions,
-    parts::{Twins, binaries, engine, parameters, simulators, topic},
+    parts::{Twins, binaries, engine, kept, parameters, simulators, topic},
     server::{Server, bind},
 };
 use crate::{
@@ -107,6 +107,9 @@ impl Stack {
         let mut template = Template::read(&options.template, &parameters(&base_url))?;
         let binaries = binaries(&options.binaries, &template).await?;
 
+        if seed::was_used(&data)? {
+            data.holds(kept(&options))?;
+        }
         let keys = Keys::load_or_create(&data)?;
         secrets::load_or_create(&data)?;
         let (engine, dynamodb_url, sqs_url) = engine(&options, &data)?;

@@ -65,6 +65,12 @@ pub(super) async fn binaries(choice: &Binaries, template: &Template) -> Result<P
     }
 }
 
+/// What a stack keeps and cannot make again: opt-outs are keyed with one of the secrets, and the ledger says what was sent.
+pub(super) fn kept(options: &StackOptions) -> &'static [&'static str] {
+    let all = &[secrets::FILE, "simulators/simulators.sqlite", "engine/dynamodb.sqlite", "engine/sqs.sqlite"];
+    if options.engine.is_some() { &all[..2] } else { all }
+}
+
 /// The embedded engine, unless another is to be used, and where DynamoDB and SQS are.
 pub(super) fn engine(options: &StackOptions, data: &DataFolder) -> Result<(Option<Engine>, String, String)> {
     if let Some(url) = &options.engine {

@@ -72,6 +72,7 @@ impl Store {
     /// [`EngineError::FileLocked`] and [`EngineError::Open`].
     pub(super) fn open(file: Option<&Path>) -> Result<Self, EngineError> {
         let path = file.unwrap_or(Path::new(":memory:"));
+        file.map_or(Ok(()), |file| crate::intact::check(super::SERVICE, file))?;
         let opened = file.map_or_else(Connection::open_in_memory, Connection::open).and_then(prepare);
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| EngineError::Open {
             service: super::SERVICE,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use engine::{Engine, EngineError, EngineOptions, QueueCounts};
 
-use super::{has, make_queue, make_table, put};
+use super::{has, make_indexed_table, make_queue, make_table, put};
 use crate::support::{clients, crash_folder};
 
 fn in_folder(folder: &Path) -> EngineOptions {
@@ -81,6 +81,55 @@ async fn what_was_acknowledged_survives_a_kill() {
     }
     let kept = engine.sqs().counts("jobs").unwrap().total();
     assert!(kept >= acknowledged as u64, "{kept} messages of {acknowledged} are left");
+}
+
+/// The statements that `CreateTable` runs come one by one, and a kill may fall between any two of them.
+fn as_if_killed_before(folder: &Path, statement: &str) {
+    let file = rusqlite::Connection::open(folder.join("dynamodb.sqlite")).unwrap();
+    file.execute_batch(statement).unwrap();
+}
+
+/// Found by the crash tests: such a table was described as active and refused every write.
+#[tokio::test]
+async fn a_table_whose_creation_was_cut_off_is_made_anew() {
+    for missing in [
+        "DROP TABLE \"things::gsi::by-owner\"",
+        "DROP TABLE \"things::gsi::by-owner\"; DROP TABLE \"things\"",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(in_folder(folder.path())).unwrap();
+        let (dynamodb, _) = clients(&engine.dynamodb_url(), &engine.sqs_url());
+        make_table(&dynamodb, "others").await;
+        put(&dynamodb, "others", "kept", 0).await;
+        make_indexed_table(&dynamodb, "things").await;
+        engine.stop().await;
+        as_if_killed_before(folder.path(), missing);
+
+        let engine = Engine::start(in_folder(folder.path())).unwrap();
+        let (dynamodb, _) = clients(&engine.dynamodb_url(), &engine.sqs_url());
+        let tables = dynamodb.list_tables().send().await.unwrap();
+        assert_eq!(tables.table_names(), ["others"], "{missing}");
+        make_indexed_table(&dynamodb, "things").await;
+        put(&dynamodb, "things", "first", 0).await;
+        assert!(has(&dynamodb, "things", "first").await && has(&dynamodb, "others", "kept").await);
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_holds_items_and_lacks_an_index_is_damaged_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::start(in_folder(folder.path())).unwrap();
+    let (dynamodb, _) = clients(&engine.dynamodb_url(), &engine.sqs_url());
+    make_indexed_table(&dynamodb, "things").await;
+    put(&dynamodb, "things", "kept", 0).await;
+    engine.stop().await;
+    as_if_killed_before(folder.path(), "DROP TABLE \"things::gsi::by-owner\"");
+    for _ in 0..2 {
+        let refused = Engine::start(in_folder(folder.path())).unwrap_err();
+        assert!(matches!(refused, EngineError::Open { service: "DynamoDB", .. }), "{refused:?}");
+        assert!(refused.to_string().contains("dynamodb.sqlite"), "{refused}");
+    }
 }
 
 #[test]

@@ -4,22 +4,36 @@ mod durability;
 mod queues;
 mod time;
 
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+    Projection, ProjectionType, ScalarAttributeType,
 };
 
 pub(crate) async fn make_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) {
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
-    let attribute = AttributeDefinition::builder().attribute_name("pk");
-    dynamodb
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key)
-        .attribute_definitions(attribute.attribute_type(ScalarAttributeType::S).build().unwrap())
-        .send()
-        .await
-        .unwrap();
+    table(dynamodb, name).send().await.unwrap();
+}
+
+/// A table with an index `by-owner`.
+pub(crate) async fn make_indexed_table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) {
+    let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let index = GlobalSecondaryIndex::builder().index_name("by-owner").key_schema(hash("owner"));
+    let request = table(dynamodb, name).attribute_definitions(text("owner"));
+    request.global_secondary_indexes(index.projection(projection).build().unwrap()).send().await.unwrap();
+}
+
+fn table(dynamodb: &aws_sdk_dynamodb::Client, name: &str) -> CreateTableFluentBuilder {
+    let request = dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    request.key_schema(hash("pk")).attribute_definitions(text("pk"))
+}
+
+fn hash(attribute: &str) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(attribute).key_type(KeyType::Hash).build().unwrap()
+}
+
+fn text(attribute: &str) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(attribute);
+    definition.attribute_type(ScalarAttributeType::S).build().unwrap()
 }
 
 pub(crate) async fn put(dynamodb: &aws_sdk_dynamodb::Client, table: &str, pk: &str, ttl: i64) {
