@@ -89,7 +89,12 @@ pub(crate) async fn post(host: &Host, accepted: &Accepted, report: Report) {
             provider_code: None,
         };
         let org_id = testing::World::org();
-        let job = ApplyReceiptJob::V1 { org_id, channel: Channel::Email, receipts: vec![receipt] };
+        let job = ApplyReceiptJob::V1 {
+            org_id,
+            channel: Channel::Email,
+            receipts: vec![receipt],
+            came_at: Some(core.time.now()),
+        };
         host.put("apply-receipt", &serde_json::to_string(&job).expect("a job is JSON"));
         core.ledger.took(id, report);
         return;
