@@ -1,6 +1,7 @@
 //! Tokens of this machine: the key, `token`'s signature and the gateway's check.
 
 use aws_lc_rs::{
+    digest::{SHA256, digest},
     encoding::{AsDer, Pkcs8V1Der},
     rsa::{KeyPair, KeySize},
     signature::KeyPair as _,
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
+};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{clock, data::DataFolder};
@@ -19,7 +22,8 @@ pub const ISSUER: &str = "https://local.tidings.invalid";
 /// Audience of local tokens.
 pub const AUDIENCE: &str = "tidings";
 
-const KEY_FILE: &str = "jwt-key.pem";
+/// The key, in a data folder.
+pub const KEY_FILE: &str = "jwt-key.pem";
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
 
@@ -27,6 +31,8 @@ const PEM_END: &str = "-----END PRIVATE KEY-----";
 pub struct Keys {
     private: EncodingKey,
     public: DecodingKey,
+    /// The key's name in the tokens that it signs.
+    kid: String,
 }
 
 impl std::fmt::Debug for Keys {
@@ -76,9 +82,12 @@ impl Keys {
         let der = from_pem(pem).with_context(|| format!("{KEY_FILE} is not a PKCS #8 key in PEM"))?;
         let pair =
             KeyPair::from_pkcs8(&der).map_err(|error| anyhow!("{KEY_FILE} holds no RSA key: {error}"))?;
+        let public = pair.public_key().as_ref();
+        let name = digest(&SHA256, public);
         Ok(Self {
             private: EncodingKey::from_rsa_pem(pem.as_bytes())?,
-            public: DecodingKey::from_rsa_der(pair.public_key().as_ref()),
+            public: DecodingKey::from_rsa_der(public),
+            kid: hex::encode(name.as_ref().get(..8).unwrap_or_default()),
         })
     }
 
@@ -97,7 +106,8 @@ impl Keys {
     }
 
     fn sign_claims(&self, claims: &Json) -> Result<String> {
-        Ok(encode(&Header::new(Algorithm::RS256), claims, &self.private)?)
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::RS256) };
+        Ok(encode(&header, claims, &self.private)?)
     }
 
     /// The claims of a token that this key signed, for this issuer and audience, and that holds now.
@@ -111,6 +121,10 @@ impl Keys {
         rules.set_issuer(&[ISSUER]);
         rules.set_audience(&[AUDIENCE]);
         rules.set_required_spec_claims(&["exp", "iss", "aud"]);
+        // API Gateway looks the key up by this name. A token without one is taken to be of the only key.
+        if decode_header(token)?.kid.is_some_and(|kid| kid != self.kid) {
+            return Err(ErrorKind::InvalidToken.into());
+        }
         Ok(decode(token, &self.public, &rules)?.claims)
     }
 }

@@ -155,8 +155,49 @@ fn only_urls_of_sns_are_fetched() {
         "https://sns.us-west-2.amazonaws.com/\n.pem",
         "http://127.0.0.1:3000/sns.pem",
         "",
+        // Other spellings of a host, of which clients make one thing or another.
+        "https://SNS.US-WEST-2.AMAZONAWS.COM/x.pem",
+        "https://sns.us-west-2.amazonaws.com./x.pem",
+        "https://sns%2eus-west-2%2eamazonaws%2ecom/x.pem",
+        "https://sns.us-west-2.amazonaws.com%2f@evil.com/x.pem",
+        "https://sns.us-west-2.amazonaws.com%00.evil.com/x.pem",
+        "https://sns.us-west-2\u{3002}amazonaws\u{3002}com/x.pem",
+        "https://\u{ff53}ns.us-west-2.amazonaws.com/x.pem",
+        "https:///sns.us-west-2.amazonaws.com/x.pem",
+        "https:sns.us-west-2.amazonaws.com/x.pem",
+        "HTTPS://sns.us-west-2.amazonaws.com/x.pem",
+        // Names that only look like Amazon's.
+        "https://sns.us-west-2.amazonaws.com.cn.evil.com/x.pem",
+        "https://sns.us-west-2.amazonaws.com.com/x.pem",
+        "https://sns.us-west-2.amazonaws.co/x.pem",
+        "https://sns.us-west-2.notamazonaws.com/x.pem",
+        "https://sns.us-west-2.amazonaws.com-evil.com/x.pem",
+        "https://evilsns.us-west-2.amazonaws.com/x.pem",
+        "https://x.sns.us-west-2.amazonaws.com/x.pem",
+        "https://sns.evil.com#.amazonaws.com/x.pem",
+        "https://sns.evil.com?.amazonaws.com/x.pem",
+        "https://bucket.s3.amazonaws.com/x.pem",
+        "https://sns.us-west-2.amazonaws.com@evil.com/x.pem",
+        "https://sns.us-west-2.amazonaws.com:443@evil.com/x.pem",
+        "https://user:secret@sns.us-west-2.amazonaws.com/x.pem",
+        // Addresses.
+        "https://[::1]/x.pem",
+        "https://[::ffff:169.254.169.254]/x.pem",
+        "https://169.254.169.254/x.pem",
+        "https://2852039166/x.pem",
+        "https://0xa9fea9fe/x.pem",
+        "https://localhost/x.pem",
+        // Other schemes.
+        "ftp://sns.us-west-2.amazonaws.com/x.pem",
+        "file:///etc/ssl/x.pem",
+        "//sns.us-west-2.amazonaws.com/x.pem",
+        "javascript:https://sns.us-west-2.amazonaws.com/x.pem",
     ] {
         assert!(!cert_url_is_allowed(bad, None), "{bad}");
+        assert!(
+            !subscribe_url_is_allowed(bad, None) || bad.contains("//sns.us-west-2.amazonaws.com/"),
+            "{bad}"
+        );
     }
     let subscribe = "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&Token=2336412f37";
     assert!(subscribe_url_is_allowed(subscribe, None) && !cert_url_is_allowed(subscribe, None));
@@ -248,6 +289,31 @@ async fn a_certificate_that_is_too_large_or_missing_verifies_nothing() {
         let verdict = cache.verify(&envelope(&message), published()).await;
         assert_eq!(verdict, Err(expected), "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_host_of_sns_that_sends_us_elsewhere_is_not_followed() {
+    let twin = Twin::new();
+    let elsewhere = Fake::answering(200, &[], &twin.pem).await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = Fake::answering(status, &[("location", &elsewhere.url)], "").await;
+        let host = server.url.strip_prefix("http://").unwrap().to_owned();
+        let message = twin.notification(&format!("{}/sns.pem", server.url));
+        let cache = CertificateCache::new(http_client().unwrap(), Some(host.clone()));
+        assert_eq!(
+            cache.verify(&envelope(&message), published()).await,
+            Err(SnsError::Unavailable),
+            "{status}"
+        );
+        let mut message = vector("subscription-v1");
+        message["SubscribeURL"] = json!(format!("{}/?Action=ConfirmSubscription", server.url));
+        let Kind::SubscriptionConfirmation(confirmation) = envelope(&message).kind else {
+            panic!("a subscription")
+        };
+        let confirmed = confirm(&http_client().unwrap(), &confirmation, Some(&host)).await;
+        assert_eq!(confirmed, Err(SnsError::Confirmation), "{status}");
+    }
+    assert_eq!(elsewhere.requests(), 0);
 }
 
 #[tokio::test]

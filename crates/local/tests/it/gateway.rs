@@ -13,16 +13,16 @@ use local::{
 use reqwest::{Client, StatusCode};
 use serde_json::{Value as Json, json};
 
-struct World {
-    base: String,
+pub(crate) struct World {
+    pub(crate) base: String,
     keys: Keys,
-    http: Client,
-    pool: Pool,
-    _data: tempfile::TempDir,
+    pub(crate) http: Client,
+    pub(crate) pool: Pool,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::create(folder.path()).unwrap();
         let pool = pool(&probe(), folder.path(), 2, Duration::from_secs(20));
@@ -48,16 +48,16 @@ impl World {
         let service = gateway.into_router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         let http = Client::builder().no_proxy().build().unwrap();
-        Self { base: format!("http://{address}"), keys, http, pool, _data: folder }
+        Self { base: format!("http://{address}"), keys, http, pool, data: folder }
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let permissions = vec!["messaging.view".to_owned()];
         let ttl = Duration::from_secs(30);
         self.keys.sign(&Grant { org_id: "demo".into(), sub: "ana".into(), permissions, ttl }).unwrap()
     }
 
-    async fn get(&self, path: &str, authorization: Option<&str>) -> (StatusCode, Json) {
+    pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> (StatusCode, Json) {
         let mut request = self.http.get(format!("{}{path}", self.base));
         if let Some(value) = authorization {
             request = request.header("authorization", value);

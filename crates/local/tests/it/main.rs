@@ -6,6 +6,7 @@ mod cli;
 mod damaged;
 mod functions;
 mod gateway;
+mod hostile;
 mod other_engine;
 mod poll;
 #[cfg(target_os = "linux")]
