@@ -200,6 +200,17 @@ mod tests {
             .prop_map(|parts| parts.concat())
     }
 
+    #[test]
+    fn a_subject_that_looks_encoded_reads_as_it_was_typed() {
+        let from: Mailbox = "=?utf-8?B?eA==?= <office@stmark.example.org>".parse().unwrap();
+        let subject = "=?utf-8?Q?=0D=0ABcc:_x?=";
+        let bytes = write(&mail(&from, subject, "T", None)).unwrap();
+        let read = held(&bytes);
+        assert_eq!(read.subject().map(str::trim_end), Some(subject));
+        let name = read.from().and_then(mail_parser::Address::first).and_then(mail_parser::Addr::name);
+        assert_eq!(name.map(str::trim_end), from.name());
+    }
+
     proptest! {
         #[test]
         fn nothing_that_anybody_types_becomes_a_header(
