@@ -32,9 +32,10 @@ mod time;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use local::provision::provision;
+use local::template::Template;
 use store::directory::AddressKeys;
 use store::{Store, Tables};
 use testing::transport::{Network, clients};
@@ -55,6 +56,9 @@ const BOUND_MS: u64 = 4 * 3_600_000;
 
 /// All functions of the product in one call chain, in a build that is not optimised, take more than a thread has by default.
 const STACK: usize = 64 << 20;
+
+/// The template, which every world is made after.
+static TEMPLATE: OnceLock<Template> = OnceLock::new();
 
 /// What came of a simulation.
 #[derive(Debug)]
@@ -176,8 +180,8 @@ async fn simulate(plan: Plan) -> Run {
 async fn connect(core: &Arc<Core>, reporter: tokio::sync::mpsc::UnboundedSender<ledger::Accepted>) -> Host {
     let network: Arc<dyn Network> = Arc::new(Wires(Arc::clone(core)));
     let clients = clients(&network);
-    let template = testing::template().expect("the template reads");
-    let urls = provision(&template, &clients).await.expect("the engine makes tables and queues").queue_urls;
+    let template = TEMPLATE.get_or_init(|| testing::template().expect("the template reads"));
+    let urls = provision(template, &clients).await.expect("the engine makes tables and queues").queue_urls;
     let tables = Tables {
         directory: DIRECTORY.to_owned(),
         bulk_actions: BULK_ACTIONS.to_owned(),

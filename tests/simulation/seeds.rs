@@ -1,6 +1,6 @@
 //! Some hundred simulations, as `cargo test` runs them; `simulate` runs as many as wanted.
 
-use tests::simulation::{Plan, Run, Scene, Story, play, run};
+use tests::simulation::{Plan, Run, Sabotage, Scene, Story, play, run};
 
 /// Fails with the story of the message concerned.
 fn assert_kept(run: &Run) {
@@ -23,6 +23,14 @@ fn the_same_seed_makes_the_same_run() {
 fn every_promise_is_kept_in_three_hundred_lives() {
     for seed in 0..300 {
         assert_kept(&run(seed, None));
+    }
+}
+
+#[test]
+fn every_careless_version_is_caught() {
+    for careless in Sabotage::ALL {
+        let caught = (0..1000).any(|seed| !run(seed, Some(careless)).violations.is_empty());
+        assert!(caught, "{careless:?} kept every promise in 1,000 lives: the checks do not bite");
     }
 }
 
