@@ -16,6 +16,8 @@ use crate::{Result, Store, StoreError, keys};
 
 /// The most rows in a chunk.
 pub const CHUNK_ROWS: usize = 100;
+/// How often a promise is made anew that met another.
+const TRIES: u32 = 3;
 
 /// A chunk's summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,15 @@ pub enum Noted {
     Already,
     /// There is no such chunk.
     NoSuchChunk,
+}
+
+/// A chunk that somebody has begun to count as he changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The chunk as it then is: noted, in a new version.
+    pub chunk: Chunk,
+    /// Until when others had promised changes before.
+    pub others: Option<Timestamp>,
 }
 
 impl Chunk {
@@ -138,6 +149,57 @@ impl Store {
             Conditional::Refused(Some(_)) => Noted::Already,
             Conditional::Refused(None) => Noted::NoSuchChunk,
         })
+    }
+
+    /// Promises that rows of a chunk that was read as `seen` may change until `until`, for somebody who counts them himself as he changes them.
+    /// Answers the chunk as it then is, or nothing if somebody else has counted it since: then nothing may be changed.
+    ///
+    /// It counts as a write of the counts. So of two who begin, only the second can save what he counted, and he knows of the first's promise.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; then nothing may be changed either.
+    pub async fn begin_count(
+        &self,
+        org: &OrgId,
+        send: Ulid,
+        seen: &Chunk,
+        until: Timestamp,
+    ) -> Result<Option<Begun>> {
+        let mut others = seen.noted_until;
+        for _ in 0..TRIES {
+            let until = others.map_or(until, |others| others.max(until));
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.tables.bulk_actions)
+                .key("pk", s(keys::send(org, send)))
+                .key("sk", s(keys::chunk(seen.number)))
+                .update_expression("SET noted_until = :until, version = :next")
+                .expression_attribute_values(":until", time(until))
+                .expression_attribute_values(":next", n(seen.version + 1))
+                .expression_attribute_values(":seen", n(seen.version))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            let update = match others {
+                Some(others) => update
+                    .condition_expression("version = :seen AND noted_until = :others")
+                    .expression_attribute_values(":others", time(others)),
+                None => update.condition_expression("version = :seen AND attribute_not_exists(noted_until)"),
+            };
+            match conditional(update.send().await)? {
+                Conditional::Done(_) => {
+                    let chunk = Chunk { noted_until: Some(until), version: seen.version + 1, ..seen.clone() };
+                    return Ok(Some(Begun { chunk, others }));
+                }
+                Conditional::Refused(item) => {
+                    let now = item.as_ref().map(from_item).transpose()?;
+                    match now.filter(|now| now.version == seen.version) {
+                        Some(now) => others = now.noted_until,
+                        None => return Ok(None),
+                    }
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Writes fresh counts of a chunk that was read as `seen`. With `clear` its note is taken away: only if every promise is over and no new

@@ -9,7 +9,7 @@ use domain::receipt::Report;
 use domain::{Inquiry, MessageStatus, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::action::Action;
-use store::chunk::{Chunk, Noted};
+use store::chunk::Chunk;
 use store::content::FrozenContent;
 use store::row::{Change, Changed, Row};
 use telemetry::Drift;
@@ -92,6 +92,7 @@ impl<'a, A: Ask> Silence<'a, A> {
     /// If a service of ours gives no answer; repeating is safe.
     pub(super) async fn end(&mut self, chunk: Chunk) -> Result<Chunk, Error> {
         let (store, org, send) = (&self.deps.store, &self.action.org_id, self.action.id.ulid());
+        let read_at = self.deps.clock.now();
         let mut rows = store.rows_of_chunk(org, send, chunk.number).await?;
         if chunk_drifted(store, org, send, &chunk, &rows).await? {
             self.tick.drifted(Drift::Chunk);
@@ -107,17 +108,17 @@ impl<'a, A: Ask> Silence<'a, A> {
         let verdicts = self.verdicts(&rows, &silent).await?;
 
         let mut seen = chunk;
-        let began_at = self.deps.clock.now();
-        let mut clear = seen.noted_until.is_some_and(|until| until < now);
+        let mut others = seen.noted_until;
         if verdicts.values().any(|verdict| !matches!(verdict, Verdict::Later(_))) {
-            let until = began_at + WRITE;
-            let noted = store.note_chunk(org, send, seen.number, until).await?;
-            // A promise of nobody else's is kept as soon as the counts are saved.
-            clear = noted == Noted::Yes && seen.noted_until.is_none();
-            if noted == Noted::Yes {
-                seen.noted_until = Some(until);
-            }
+            let until = self.deps.clock.now() + WRITE;
+            let Some(begun) = store.begin_count(org, send, &seen, until).await? else {
+                // Somebody else is at it: what came of the questions is found again.
+                return Ok(Chunk { noted_until: seen.noted_until.or(Some(now)), ..seen });
+            };
+            (seen, others) = (begun.chunk, begun.others);
         }
+        // Our own promise is kept as soon as the counts are saved. Others' are over if they were before the rows were read.
+        let clear = seen.noted_until.is_some() && others.is_none_or(|until| until < read_at);
         let again = verdicts.values().filter_map(|verdict| match verdict {
             Verdict::Later(at) => Some(*at),
             Verdict::Found(_) | Verdict::Unconfirmed(_) => None,
