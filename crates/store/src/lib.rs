@@ -8,6 +8,8 @@ pub mod action_list;
 mod batch;
 mod batch_get;
 pub mod chunk;
+#[cfg(test)]
+mod chunk_tests;
 mod conditional;
 pub mod content;
 pub mod conversation;
