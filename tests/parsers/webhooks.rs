@@ -67,6 +67,7 @@ pub(super) fn whatsapp(bytes: &[u8]) {
 
 /// An envelope of SNS; and what should be its certificate, which is fetched from a host and so comes from outside, too.
 pub(super) fn sns(bytes: &[u8]) {
+    static GENUINE: OnceLock<Envelope> = OnceLock::new();
     if let Ok(envelope) = Envelope::parse(bytes) {
         assert!(envelope.check("arn:aws:sns:us-east-1:1:ours", now()).is_err(), "the topic is another");
         if let Ok(url) = envelope.certificate_url(None) {
@@ -74,7 +75,6 @@ pub(super) fn sns(bytes: &[u8]) {
         }
         assert!(envelope.verify(certificate(), now()).is_err(), "nobody guesses a signature");
     }
-    static GENUINE: OnceLock<Envelope> = OnceLock::new();
     let genuine = GENUINE.get_or_init(|| {
         Envelope::parse(include_bytes!("../fixtures/aws/sns/notification.json")).expect("a sample")
     });

@@ -16,6 +16,7 @@ use super::core::Core;
 use super::ledger::Accepted;
 use super::network::millis;
 use super::provider::Nature;
+use super::time::Time;
 
 /// The way to ask.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl LookUp for SimAsk {
             return Asked::Failed(problem);
         }
         let fits = |accepted: &&Accepted| {
-            let at = self.at(accepted);
+            let at = Self::at(accepted);
             accepted.channel == Channel::Sms
                 && accepted.to == sought.to.as_str()
                 && accepted.text == sought.text
@@ -72,15 +73,15 @@ impl SimAsk {
     }
 
     /// The provider knows whole seconds.
-    fn at(&self, accepted: &Accepted) -> Timestamp {
-        Timestamp::from_secs(self.0.time.at(accepted.at_ms).secs())
+    fn at(accepted: &Accepted) -> Timestamp {
+        Timestamp::from_secs(Time::at(accepted.at_ms).secs())
     }
 
     fn known(&self, accepted: &Accepted) -> Known {
         let report = match Nature::of(&accepted.to) {
             Nature::Fails => Some(Report::Failed(FailureCode::Undeliverable)),
             // Now and then it knows no more than that it has it.
-            _ if accepted.number % 3 == 0 => None,
+            _ if accepted.number.is_multiple_of(3) => None,
             _ => Some(Report::Delivered),
         };
         if let Some(report) = report {
@@ -88,7 +89,7 @@ impl SimAsk {
         }
         Known {
             provider_message_id: accepted.provider_id(),
-            accepted_at: Some(self.at(accepted)),
+            accepted_at: Some(Self::at(accepted)),
             report,
             provider_code: None,
             segments: Some(1),

@@ -172,7 +172,7 @@ async fn simulate(plan: Plan) -> Run {
         }
     }
     settle(&host).await;
-    checks::settled(&host, &people.memory.borrow()).await;
+    checks::settled(&host, &people.memory.take()).await;
     told(plan.seed, &host)
 }
 

@@ -22,8 +22,7 @@ const CALLS: u32 = 6;
 /// Reports on everything that is accepted, for ever.
 pub(crate) async fn report_all(host: Rc<Host>, mut accepted: UnboundedReceiver<Accepted>) {
     while let Some(accepted) = accepted.recv().await {
-        let host = Rc::clone(&host);
-        tokio::task::spawn_local(async move { report(&host, &accepted).await });
+        report(&host, &accepted);
     }
 }
 
@@ -37,7 +36,7 @@ fn truth(host: &Host, accepted: &Accepted) -> Vec<Report> {
     }
 }
 
-async fn report(host: &Rc<Host>, accepted: &Accepted) {
+fn report(host: &Rc<Host>, accepted: &Accepted) {
     let core = &host.core;
     let faults = &core.faults.receipts;
     if core.fault(faults.silent) {
@@ -60,7 +59,6 @@ async fn report(host: &Rc<Host>, accepted: &Accepted) {
         (_, true) => core.dice.between(60_000, 1_500_000),
         (false, false) => core.dice.mostly_small(50, 20_000),
     };
-    host.at_work.set(host.at_work.get() + 1);
     for report in reports {
         let (host, accepted) = (Rc::clone(host), accepted.clone());
         host.at_work.set(host.at_work.get() + 1);
@@ -71,7 +69,6 @@ async fn report(host: &Rc<Host>, accepted: &Accepted) {
         });
         after += core.dice.mostly_small(1, 3_000);
     }
-    host.at_work.set(host.at_work.get() - 1);
 }
 
 /// Delivers one report, as its provider does.

@@ -54,13 +54,14 @@ fn main() -> ExitCode {
             say(&format!("{caught} of {} careless versions were caught", Sabotage::ALL.len()));
             if caught == Sabotage::ALL.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Some(name) => match Sabotage::ALL.into_iter().find(|sabotage| format!("{sabotage:?}") == name) {
-            Some(sabotage) => simulate(&arguments, Some(sabotage)),
-            None => {
+        Some(name) => {
+            let named = Sabotage::ALL.into_iter().find(|sabotage| format!("{sabotage:?}") == name);
+            if named.is_none() {
                 eprintln!("there is no careless version {name}; there are {:?}", Sabotage::ALL);
-                ExitCode::FAILURE
+                return ExitCode::FAILURE;
             }
-        },
+            simulate(&arguments, named)
+        }
         None => simulate(&arguments, None),
     }
 }
@@ -70,17 +71,13 @@ fn catch(arguments: &Arguments, sabotage: Sabotage) -> bool {
     let seeds = arguments.from..arguments.from + arguments.seeds;
     let caught = seeds.clone().map(|seed| run(seed, Some(sabotage))).find(|run| !run.violations.is_empty());
     let name = format!("{sabotage:?}");
-    match caught {
-        Some(run) => {
-            let after = run.seed - arguments.from + 1;
-            say(&format!("{name:<20} caught after {after:>4} seeds: {}", run.violations[0]));
-            true
-        }
-        None => {
-            say(&format!("{name:<20} NOT CAUGHT in {} seeds", arguments.seeds));
-            false
-        }
+    if let Some(run) = &caught {
+        let after = run.seed - arguments.from + 1;
+        say(&format!("{name:<20} caught after {after:>4} seeds: {}", run.violations[0]));
+    } else {
+        say(&format!("{name:<20} NOT CAUGHT in {} seeds", arguments.seeds));
     }
+    caught.is_some()
 }
 
 fn simulate(arguments: &Arguments, sabotage: Option<Sabotage>) -> ExitCode {
@@ -137,6 +134,5 @@ fn simulate(arguments: &Arguments, sabotage: Option<Sabotage>) -> ExitCode {
 }
 
 fn tell(run: &Run) {
-    let violations: String = run.violations.iter().map(|violation| format!("  {violation}\n")).collect();
-    say(&format!("\nseed {} FAILED\n{violations}\n{}", run.seed, run.story));
+    say(&format!("\nseed {} FAILED\n  {}\n\n{}", run.seed, run.violations.join("\n  "), run.story));
 }

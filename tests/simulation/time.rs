@@ -33,7 +33,7 @@ impl Time {
     }
 
     /// The time so many milliseconds after the beginning.
-    pub(crate) fn at(self, elapsed_ms: u64) -> Timestamp {
+    pub(crate) fn at(elapsed_ms: u64) -> Timestamp {
         Timestamp::from_millis(BEGIN_MS + i64::try_from(elapsed_ms).unwrap_or(0))
     }
 }

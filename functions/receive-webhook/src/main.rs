@@ -26,5 +26,5 @@ async fn main() -> Result<(), lambda::Error> {
         public_base_url: config.public_base_url,
         sns_topic_arn: config.sns_topic_arn,
     };
-    lambda::run_http(|request| async move { receive_webhook(deps, &request).await }).await
+    lambda::run_http(|request| async move { Box::pin(receive_webhook(deps, &request)).await }).await
 }

@@ -98,7 +98,9 @@ fn apply(bytes: &mut Vec<u8>, change: &Change, samples: &[Vec<u8>]) {
 fn bytes(samples: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changed = (select(samples.clone()), prop::collection::vec(change(), 0..6)).prop_map(
         move |(mut bytes, changes)| {
-            changes.iter().for_each(|change| apply(&mut bytes, change, &samples));
+            for change in &changes {
+                apply(&mut bytes, change, &samples);
+            }
             bytes
         },
     );
@@ -113,7 +115,9 @@ fn holds(name: &str) {
     let property = property(name);
     let samples = property.samples();
     assert!(!samples.is_empty(), "{name} has samples");
-    samples.iter().for_each(|sample| (property.holds)(sample));
+    for sample in &samples {
+        (property.holds)(sample);
+    }
     let config = ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(bytes in bytes(samples))| (property.holds)(&bytes));
 }

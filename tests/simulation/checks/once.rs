@@ -18,18 +18,20 @@ pub(super) fn check(core: &Core, memory: &Memory, sent: &[Sent]) {
 
 /// P1: a provider accepts at most one message per action, member and channel. The text names both.
 fn per_recipient(core: &Core, sent: &[Sent]) {
-    let mut seen = BTreeMap::new();
+    let mut recipients = BTreeMap::new();
     let mut addresses = BTreeMap::new();
     let by_address: BTreeSet<_> =
         sent.iter().filter(|sent| sent.action.dedupe == Dedupe::Address).map(|sent| sent.action.id).collect();
     for accepted in core.ledger.accepted() {
-        let send = accepted.id.send;
-        if let Some(first) = seen.insert((send, accepted.channel, accepted.text.clone()), accepted.number) {
+        let action = accepted.id.send;
+        if let Some(first) =
+            recipients.insert((action, accepted.channel, accepted.text.clone()), accepted.number)
+        {
             let what = format!("{} was accepted twice, as {first} and as {}", accepted.id, accepted.number);
             core.violated("P1", About::Message(accepted.id), what);
         }
-        let place = (send, accepted.channel, accepted.to.clone());
-        if by_address.contains(&BulkActionId::new(send))
+        let place = (action, accepted.channel, accepted.to.clone());
+        if by_address.contains(&BulkActionId::new(action))
             && let Some(first) = addresses.insert(place, accepted.number)
         {
             let what =

@@ -123,13 +123,12 @@ fn after<'a>(reports: impl Iterator<Item = &'a Report>) -> MessageStatus {
 
 fn wrong_if_not(host: &Host, row: &Row, requested: bool) -> Option<String> {
     match (row.status, row.reason) {
-        (MessageStatus::Skipped, _) => None,
         (MessageStatus::Failed, Some(Reason::Failed(FailureCode::InternalError)))
             if host.lost("dispatch-") < GIVEN_UP_AFTER =>
         {
             Some("it was given up although hardly anything had failed".to_owned())
         }
-        (MessageStatus::Failed, _) => None,
+        (MessageStatus::Skipped | MessageStatus::Failed, _) => None,
         // The provider was called, or a dispatcher stopped after it had moved the mark.
         (MessageStatus::Unconfirmed, _) if requested || row.unknown == Some(Unknown::Stopped) => None,
         _ => Some("the provider never accepted it".to_owned()),

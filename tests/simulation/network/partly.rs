@@ -56,14 +56,13 @@ pub(super) fn split(core: &Core, call: &Call, request: &Value) -> (Call, Rest) {
     let failed = undone
         .iter()
         .map(|entry| json!({ "Id": entry["Id"], "Code": "InternalError", "SenderFault": false }));
-    let value = match call.operation.as_str() {
-        "SendMessageBatch" => failed.collect(),
-        _ => {
-            if let Some(entries) = entries(call, &mut left) {
-                *entries = undone;
-            }
-            left["RequestItems"].take()
+    let value = if call.operation == "SendMessageBatch" {
+        failed.collect()
+    } else {
+        if let Some(entries) = entries(call, &mut left) {
+            *entries = undone;
         }
+        left["RequestItems"].take()
     };
     (Call { body: part.to_string(), ..call.clone() }, Rest { value, places })
 }

@@ -32,12 +32,14 @@ impl Past {
         }
     }
 
-    /// What `item` was until a moment ago: `None` if it did not change lately, `Some(None)` if it was not there.
-    fn of(&self, core: &Core, item: &Value) -> Option<Option<Value>> {
+    /// What `item` was until a moment ago: as it is if it did not change lately, `None` if it was not there.
+    fn of(&self, core: &Core, item: Value) -> Option<Value> {
         let place = format!("{}/{}", text(&item["pk"]), text(&item["sk"]));
         let past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, old) = past.get(&place)?;
-        (core.time.elapsed_ms() < at + LAG_MS).then(|| old.clone())
+        match past.get(&place) {
+            Some((at, old)) if core.time.elapsed_ms() < at + LAG_MS => old.clone(),
+            _ => Some(item),
+        }
     }
 }
 
@@ -64,7 +66,7 @@ pub(super) fn seen(core: &Core, call: &Call, answer: Answer) -> Answer {
                 // It is found at the next tick.
                 None
             } else {
-                core.past.of(core, &item).unwrap_or(Some(item))
+                core.past.of(core, item)
             }
         };
         *list = items.into_iter().filter_map(version).collect();
