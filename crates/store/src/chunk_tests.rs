@@ -1,52 +1,38 @@
-//! Who counts a chunk that others count or change, too, on the embedded engine.
+//! Who counts what others count or change, too, on the embedded engine.
 
-use aws_sdk_dynamodb::types::ScalarAttributeType;
-use domain::{OrgId, Timestamp};
-use engine::{Engine, EngineOptions};
+use domain::Timestamp;
 use ulid::Ulid;
 
 use crate::action::Saved;
 use crate::chunk::{Begun, Chunk, Noted};
-use crate::directory::AddressKeys;
-use crate::test_engine::{config, create_table};
-use crate::{Store, Tables};
+use crate::list_tests;
 
 const SEND: Ulid = Ulid::from_parts(1, 1);
 
-struct World {
-    _engine: Engine,
-    store: Store,
-    org: OrgId,
-}
+struct World(list_tests::World);
 
 impl World {
     /// With one chunk, number 0, that has nothing to be counted.
     async fn start() -> Self {
-        let engine = Engine::start(EngineOptions::default()).unwrap();
-        let client = aws_sdk_dynamodb::Client::from_conf(config(&engine.dynamodb_url()).build());
-        create_table(&client, "actions", ScalarAttributeType::S, None).await;
-        let tables =
-            Tables { directory: "none".into(), bulk_actions: "actions".into(), message_logs: "none".into() };
-        let store = Store::new(client, tables, AddressKeys::new(&[7; 32]).unwrap());
-        let org: OrgId = "demo".parse().unwrap();
-        store.create_chunk(&org, SEND, &Chunk::of_rows(0, &[])).await.unwrap();
-        Self { _engine: engine, store, org }
+        let world = list_tests::World::start().await;
+        world.store.create_chunk(&world.org, SEND, &Chunk::of_rows(0, &[])).await.unwrap();
+        Self(world)
     }
 
     async fn chunk(&self) -> Chunk {
-        self.store.chunk(&self.org, SEND, 0).await.unwrap().unwrap()
+        self.0.store.chunk(&self.0.org, SEND, 0).await.unwrap().unwrap()
     }
 
     async fn begin(&self, seen: &Chunk, until: i64) -> Option<Begun> {
-        self.store.begin_count(&self.org, SEND, seen, Timestamp::from_secs(until)).await.unwrap()
+        self.0.store.begin_count(&self.0.org, SEND, seen, Timestamp::from_secs(until)).await.unwrap()
     }
 
     async fn note(&self, until: i64) -> Noted {
-        self.store.note_chunk(&self.org, SEND, 0, Timestamp::from_secs(until)).await.unwrap()
+        self.0.store.note_chunk(&self.0.org, SEND, 0, Timestamp::from_secs(until)).await.unwrap()
     }
 
     async fn save(&self, seen: &Chunk, clear: bool) -> Saved {
-        self.store.save_counts(&self.org, SEND, seen, seen, clear).await.unwrap()
+        self.0.store.save_counts(&self.0.org, SEND, seen, seen, clear).await.unwrap()
     }
 }
 
@@ -87,4 +73,22 @@ async fn what_is_promised_meanwhile_is_known_and_stands() {
     assert_eq!(world.save(&begun.chunk, true).await, Saved::Stale);
     assert_eq!(world.save(&begun.chunk, false).await, Saved::Yes);
     assert_eq!(world.chunk().await.noted_until, Some(Timestamp::from_secs(50)));
+}
+
+#[tokio::test]
+async fn who_looks_at_an_action_saves_nothing_over_a_note_that_came_meanwhile() {
+    let world = list_tests::World::start().await;
+    let id = world.accept("demo", 100, 1).await.id;
+    for (due, made_due) in [(None, 200), (Some(200), 150), (Some(100), 150)] {
+        let mut action = world.store.action(&world.org, id).await.unwrap().unwrap();
+        action.due_at = due.map(Timestamp::from_secs);
+        assert_eq!(world.store.save_action(&mut action).await.unwrap(), Saved::Yes);
+        let mut seen = world.store.action(&world.org, id).await.unwrap().unwrap();
+        world.store.make_due(&world.org, id, Timestamp::from_secs(made_due)).await.unwrap();
+        seen.due_at = None;
+        assert_eq!(world.store.save_action(&mut seen).await.unwrap(), Saved::Stale);
+        let now = world.store.action(&world.org, id).await.unwrap().unwrap();
+        let soonest = due.map_or(made_due, |due| due.min(made_due));
+        assert_eq!(now.due_at, Some(Timestamp::from_secs(soonest)), "due at {due:?}, made due at {made_due}");
+    }
 }

@@ -18,14 +18,14 @@ use crate::row::{Row, TimelineSpan};
 use crate::test_engine::{config, create_table};
 use crate::{Store, Tables};
 
-struct World {
+pub(crate) struct World {
     _engine: Engine,
-    store: Store,
-    org: OrgId,
+    pub(crate) store: Store,
+    pub(crate) org: OrgId,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let engine = Engine::start(EngineOptions::default()).unwrap();
         let client = aws_sdk_dynamodb::Client::from_conf(config(&engine.dynamodb_url()).build());
         create_table(&client, "actions", ScalarAttributeType::S, Some(("by-org", "org_key"))).await;
@@ -36,7 +36,7 @@ impl World {
         Self { _engine: engine, store, org: "demo".parse().unwrap() }
     }
 
-    async fn accept(&self, org: &str, secs: i64, random: u128) -> Action {
+    pub(crate) async fn accept(&self, org: &str, secs: i64, random: u128) -> Action {
         let action = action(org.parse().unwrap(), Timestamp::from_secs(secs), random);
         let body = Body::Sms { text: format!("Number {random}") };
         let content = FrozenContent {

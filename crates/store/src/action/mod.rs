@@ -273,24 +273,26 @@ impl Store {
         from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))
     }
 
-    /// Makes an action due no later than `at`, so that reconcile looks at it. An action that is due earlier is left as it is.
+    /// Makes an action due no later than `at`, so that reconcile looks at it. One that is due earlier stays so and only gets a new version: somebody
+    /// may be looking at it already, and must not save when to look again without knowing of this.
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
     pub async fn make_due(&self, org: &OrgId, id: BulkActionId, at: Timestamp) -> Result<()> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.tables.bulk_actions)
-            .key("pk", s(keys::send(org, id.ulid())))
-            .key("sk", s(keys::ACTION))
+        let update = || {
+            let update = self.client.update_item().table_name(&self.tables.bulk_actions);
+            let update = update.key("pk", s(keys::send(org, id.ulid()))).key("sk", s(keys::ACTION));
+            update.expression_attribute_values(":one", n(1))
+        };
+        let earlier = update()
             .update_expression("SET due_at = :at, work_shard = :shard ADD version :one")
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(due_at) OR due_at > :at)")
             .expression_attribute_values(":at", time(at))
-            .expression_attribute_values(":shard", s(keys::work_shard(id.ulid())))
-            .expression_attribute_values(":one", n(1))
-            .send()
-            .await;
-        conditional(result).map(drop)
+            .expression_attribute_values(":shard", s(keys::work_shard(id.ulid())));
+        if conditional(earlier.send().await)?.is_done() {
+            return Ok(());
+        }
+        let due = update().update_expression("ADD version :one").condition_expression("attribute_exists(pk)");
+        conditional(due.send().await).map(drop)
     }
 }

@@ -97,7 +97,8 @@ async fn look_at<A: Ask>(
     id: BulkActionId,
 ) -> Result<(), Error> {
     for _ in 0..TRIES {
-        let Some(mut action) = deps.store.action(org, id).await? else { return Ok(()) };
+        let Some(seen) = deps.store.action(org, id).await? else { return Ok(()) };
+        let mut action = seen.clone();
         let now = deps.clock.now();
         if action.due_at.is_none_or(|due| due > now) {
             return Ok(());
@@ -111,7 +112,7 @@ async fn look_at<A: Ask>(
         let parcel_due = drive_parcels(deps, tick, &action, &parcels, now).await?;
         counted.apply(&mut action);
         action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
-        if deps.store.save_action(&mut action).await? == Saved::Yes {
+        if save(&deps.store, &seen, &mut action).await? == Saved::Yes {
             measure(tick, &action, &counted, drifted);
             if let Some((repair, count)) = fan_out.repair {
                 tick.repaired(repair, count);
@@ -125,6 +126,22 @@ async fn look_at<A: Ask>(
     }
     // A busy action: its notes keep it due.
     Ok(())
+}
+
+/// Saves what became of the action that was read as `seen`. If it was only made due in the meantime, it stays due, and what was found counts.
+async fn save(store: &Store, seen: &Action, action: &mut Action) -> Result<Saved, Error> {
+    for _ in 0..TRIES {
+        if store.save_action(action).await? == Saved::Yes {
+            return Ok(Saved::Yes);
+        }
+        let Some(now) = store.action(&action.org_id, action.id).await? else { return Ok(Saved::Stale) };
+        if now != (Action { version: now.version, due_at: now.due_at, ..seen.clone() }) {
+            return Ok(Saved::Stale);
+        }
+        action.version = now.version;
+        action.due_at = [action.due_at, now.due_at].into_iter().flatten().min();
+    }
+    Ok(Saved::Stale)
 }
 
 /// Holds an action that was counted and saved to the law of its counters. `drifted`: whether they were wrong before.
