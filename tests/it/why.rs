@@ -145,7 +145,8 @@ async fn every_try_is_told_with_what_the_provider_answered() {
         "{told:?}"
     );
     assert!(
-        told.iter().any(|entry| entry.starts_with("sent: The SMS provider has had it since then")),
+        told.iter().any(|entry| entry.starts_with("sent: The SMS provider has had it since ")
+            && entry.ends_with("it said so when it was asked")),
         "{told:?}"
     );
     assert_eq!(
@@ -170,7 +171,7 @@ async fn a_worker_that_stopped_and_the_repair_are_told() {
     let told = story(&world, &only_message(&world, id).await).await;
     assert!(
         told[2]
-            .starts_with("sending: In a group that was about to be handed over to the SMS provider, to +64"),
+            .starts_with("sending: In a group that a dispatcher had claimed and was about to hand over to the SMS provider, to +64"),
         "{told:?}"
     );
     assert!(told[3].contains("Reconcile put it on its way again"), "{told:?}");

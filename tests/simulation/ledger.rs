@@ -36,7 +36,7 @@ struct Book {
     requests: BTreeMap<MessageId, u32>,
     /// Reports that we took: the webhook was answered well.
     taken: BTreeMap<MessageId, Vec<Report>>,
-    /// What was answered when it was asked for: that answer may have been lost.
+    /// What may or may not have been heard: answers to whoever asked, and reports that nobody ever answered well.
     told: BTreeMap<MessageId, Vec<Report>>,
     /// Addresses that are opted out, with the diary's number of the acknowledgement.
     opted_out: BTreeMap<(Channel, String), u64>,
@@ -80,12 +80,12 @@ impl Ledger {
         self.book().taken.entry(id).or_default().push(report);
     }
 
-    /// What became of a message was told to somebody who asked.
+    /// What became of a message was told, and perhaps heard.
     pub(crate) fn told(&self, id: MessageId, report: Report) {
         self.book().told.entry(id).or_default().push(report);
     }
 
-    /// What was told to those who asked, by message.
+    /// What was told and perhaps heard, by message.
     pub(crate) fn all_told(&self) -> BTreeMap<MessageId, Vec<Report>> {
         self.book().told.clone()
     }

@@ -218,8 +218,8 @@ fn told(seed: u64, host: &Host) -> Run {
     let core = &host.core;
     let violations = core.violations();
     let story = match violations.first().map(|violation| &violation.about) {
-        Some(About::Message(id)) => core.diary.story(*id),
-        Some(About::Key(key)) => core.diary.about(key),
+        Some(About::Message(id)) => format!("This is the story of {id}:\n{}", core.diary.story(*id)),
+        Some(About::Key(key)) => format!("This is what happened to {key}:\n{}", core.diary.about(key)),
         None => String::new(),
     };
     Run {

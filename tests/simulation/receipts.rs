@@ -97,12 +97,12 @@ pub(crate) async fn post(host: &Host, accepted: &Accepted, report: Report) {
         return;
     }
     let request = webhook(host, accepted, id, report);
-    if let Some(status) = call(host, &request).await {
-        if status < 300 {
-            core.ledger.took(id, report);
-        } else {
+    match call(host, &request).await {
+        Some(..300) => core.ledger.took(id, report),
+        Some(status) => {
             core.violated("P9", About::Message(id), format!("a genuine report was refused with {status}"));
         }
+        None => core.ledger.told(id, report),
     }
 }
 

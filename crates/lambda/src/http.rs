@@ -77,10 +77,15 @@ fn caller<'a>(claim: impl Fn(&str) -> Option<&'a str>) -> Result<Caller, Box<Pro
         Box::new(Problem::new(403, "unfit-token", "Unfit token", detail))
     };
     Ok(Caller {
-        sub: claim("sub").ok_or_else(|| unfit("sub"))?.to_owned(),
+        sub: claim("sub").filter(|sub| is_subject(sub)).ok_or_else(|| unfit("sub"))?.to_owned(),
         org_id: claim("org_id").and_then(|text| text.parse().ok()).ok_or_else(|| unfit("org_id"))?,
         permissions: Caller::parse_permissions(claim("permissions").unwrap_or_default()),
     })
+}
+
+/// At most 255 ASCII characters (OpenID Connect Core, 2), none of which controls how others are shown: it is shown as who sent a message.
+fn is_subject(sub: &str) -> bool {
+    (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn response(reply: Reply) -> Result<ApiGatewayV2httpResponse, Error> {

@@ -1,62 +1,114 @@
 //! Emptying what is kept of a member who is erased. What is emptied is there no more: nothing of it can be brought back.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck};
 use domain::content::Content;
 use domain::{BulkActionId, ConversationId, FailureCode, MessageStatus, OrgId, Reason, Timestamp};
 
 use crate::action::Saved;
-use crate::conditional::{Conditional, conditional};
+use crate::conditional::conditional;
 use crate::content::{self, FrozenContent};
-use crate::item::{json, n, s, time};
-use crate::row::{Changed, Event, Inbound, Origin, Row, from_item};
-use crate::{Result, Store, keys};
+use crate::item::{json, key, n, s, time};
+use crate::parcel::Parcel;
+use crate::row::{Event, Inbound, Origin, Row};
+use crate::transaction::{Committed, Table, Write};
+use crate::{Result, Store, StoreError, keys};
 
 /// What the history of an emptied row says.
 const ERASED: &str = "Erased: the address and what was written are gone";
+/// The row is there and was not emptied.
+const STANDS: &str = "attribute_exists(pk) AND attribute_not_exists(erased)";
+
+/// The emptying of a row.
+struct Emptying<'a> {
+    row: &'a Row,
+    at: Timestamp,
+    fail: Option<FailureCode>,
+}
+
+impl<'a> Emptying<'a> {
+    fn of(row: &'a Row, at: Timestamp) -> Self {
+        Self { row, at, fail: None }
+    }
+
+    fn failing(self, code: FailureCode) -> Self {
+        Self { fail: Some(code), ..self }
+    }
+
+    fn write(self) -> Write {
+        let Self { row, at, fail } = self;
+        let event = Event { at, what: ERASED.to_owned() };
+        let mut sets = vec!["erased = :yes", "events = list_append(if_not_exists(events, :none), :event)"];
+        if matches!(row.origin, Origin::Inbound(_)) {
+            sets.push("inbound = :inbound");
+        }
+        if fail.is_some() {
+            sets.extend(["#status = :failed", "reason = :reason", "ended_at = :at"]);
+        }
+        let mut write = Write::update(
+            Table::MessageLogs,
+            key(keys::row(&row.org_id, row.id), n(row.id.slot)),
+            format!("SET {} REMOVE address, unreadable, vals", sets.join(", ")),
+        )
+        .value(":yes", AttributeValue::Bool(true))
+        .value(":none", AttributeValue::L(Vec::new()))
+        .value(":event", AttributeValue::L(vec![json(&event)]));
+        if let Origin::Inbound(inbound) = &row.origin {
+            let inbound = Inbound { text: String::new(), media: Vec::new(), ..*inbound.clone() };
+            write = write.value(":inbound", json(&inbound));
+        }
+        let Some(code) = fail else {
+            return write.when(STANDS);
+        };
+        write
+            .when(format!("{STANDS} AND #status = :queued"))
+            .name("#status", "status")
+            .value(":failed", s(MessageStatus::Failed.as_str()))
+            .value(":queued", s(MessageStatus::Queued.as_str()))
+            .value(":reason", s(Reason::Failed(code).as_str()))
+            .value(":at", time(at))
+    }
+}
 
 impl Store {
-    /// Empties a row: its address and values, and of what the member wrote the text and media, go. With `fail`, it also fails so, which a row does
-    /// that still waits, and no other. A row that is empty is left as it is.
+    /// Empties a row: its address and values, and of what the member wrote the text and media, go. A row that is empty is left as it is.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or is busy with the row; repeating is safe.
+    pub async fn empty_row(&self, row: &Row, at: Timestamp) -> Result<()> {
+        self.commit_alone(Emptying::of(row, at).write()).await.map(drop)
+    }
+
+    /// Empties a row that waits, and fails it, unless a dispatcher took up its parcel since `parcel` was read, which did not have it in hand: that
+    /// dispatcher may have read the row before, and may call the provider. Answers whether it did.
     ///
     /// # Errors
     /// If DynamoDB gives no answer; repeating is safe.
-    pub async fn empty_row(&self, row: &Row, fail: Option<FailureCode>, at: Timestamp) -> Result<Changed> {
-        let event = Event { at, what: ERASED.to_owned() };
-        let mut sets = vec!["erased = :yes", "events = list_append(if_not_exists(events, :none), :event)"];
-        let mut condition = "attribute_exists(pk) AND attribute_not_exists(erased)".to_owned();
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.message_logs)
-            .key("pk", s(keys::row(&row.org_id, row.id)))
-            .key("sk", n(row.id.slot))
-            .expression_attribute_values(":yes", AttributeValue::Bool(true))
-            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-            .expression_attribute_values(":event", AttributeValue::L(vec![json(&event)]))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Origin::Inbound(inbound) = &row.origin {
-            let inbound = Inbound { text: String::new(), media: Vec::new(), ..*inbound.clone() };
-            sets.push("inbound = :inbound");
-            update = update.expression_attribute_values(":inbound", json(&inbound));
-        }
-        if let Some(code) = fail {
-            sets.extend(["#status = :failed", "reason = :reason", "ended_at = :at"]);
-            condition.push_str(" AND #status = :queued");
-            update = update
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":failed", s(MessageStatus::Failed.as_str()))
-                .expression_attribute_values(":queued", s(MessageStatus::Queued.as_str()))
-                .expression_attribute_values(":reason", s(Reason::Failed(code).as_str()))
-                .expression_attribute_values(":at", time(at));
-        }
-        update = update
-            .update_expression(format!("SET {} REMOVE address, unreadable, vals", sets.join(", ")))
-            .condition_expression(condition);
-        Ok(match conditional(update.send().await)? {
-            Conditional::Done(_) => Changed::Yes,
-            Conditional::Refused(Some(item)) => Changed::AlreadyPast(Box::new(from_item(&item)?)),
-            Conditional::Refused(None) => Changed::Missing,
-        })
+    pub async fn fail_and_empty_row(
+        &self,
+        row: &Row,
+        parcel: Option<&Parcel>,
+        code: FailureCode,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(&row.org_id, row.id.send)))
+            .key("sk", s(keys::parcel(row.id.chunk, row.channel)));
+        let check = match parcel {
+            None => check.condition_expression("attribute_not_exists(pk)"),
+            Some(parcel) => check
+                .condition_expression("attribute_not_exists(holder) AND #pass = :pass AND mark = :mark")
+                .expression_attribute_names("#pass", "pass")
+                .expression_attribute_values(":pass", n(parcel.pass))
+                .expression_attribute_values(":mark", n(parcel.mark)),
+        };
+        let check = check.build().map_err(|error| StoreError::Call {
+            operation: "TransactWriteItems",
+            code: "build".into(),
+            source: error.into(),
+        })?;
+        let write = Emptying::of(row, at).failing(code).write();
+        Ok(self.commit_while(check, write).await? == Committed::Yes)
     }
 
     /// Empties what a send of one message says, which was written to one member. Its row is to be emptied first: what has no address is not sent.

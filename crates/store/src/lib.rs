@@ -16,6 +16,8 @@ pub mod conversation;
 pub mod cover;
 pub mod directory;
 mod erase;
+#[cfg(test)]
+mod erase_tests;
 mod error;
 pub mod idempotency;
 mod item;

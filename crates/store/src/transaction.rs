@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+};
 use domain::Timestamp;
 
 use crate::item::{Item, n};
 use crate::{Result, Store, StoreError};
+
+/// How often a write is tried while others' transactions hold its item.
+const TRIES: u32 = 10;
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +168,18 @@ impl Store {
         }
     }
 
+    /// Carries out a write by itself, again where another's transaction held the item. Answers whether its condition held.
+    pub(crate) async fn commit_alone(&self, write: Write) -> Result<bool> {
+        for attempt in 0..TRIES {
+            match self.commit_one(write.clone()).await? {
+                Committed::Yes => return Ok(true),
+                Committed::No(failed) if !failed.is_empty() => return Ok(false),
+                Committed::No(_) => pause(attempt).await,
+            }
+        }
+        Err(contended())
+    }
+
     fn table(&self, table: Table) -> &str {
         match table {
             Table::Directory => &self.tables.directory,
@@ -171,12 +188,22 @@ impl Store {
         }
     }
 
+    /// Carries out `write` only if `check` holds for an item that is left as it is.
+    pub(crate) async fn commit_while(&self, check: ConditionCheck, write: Write) -> Result<Committed> {
+        let check = TransactWriteItem::builder().condition_check(check).build();
+        let table = self.table(write.table);
+        self.transact(vec![check, write.in_transaction(table)?]).await
+    }
+
     async fn commit_together(&self, writes: Vec<Write>) -> Result<Committed> {
         let in_transaction = |write: Write| {
             let table = self.table(write.table);
             write.in_transaction(table)
         };
-        let items = writes.into_iter().map(in_transaction).collect::<Result<Vec<_>>>()?;
+        self.transact(writes.into_iter().map(in_transaction).collect::<Result<_>>()?).await
+    }
+
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Committed> {
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Committed::Yes),
             Err(SdkError::ServiceError(e)) => match e.err() {

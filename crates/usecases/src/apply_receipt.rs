@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::opt_out::{Change as OptOut, Source};
 use domain::receipt::{Receipt, Report};
-use domain::{Channel, Clock, MessageId, MessageStatus, OrgId, Timestamp};
+use domain::{Channel, Clock, MessageId, MessageStatus, OrgId, Reason, Timestamp};
 use store::Store;
 use store::chunk::Noted;
 use store::row::{Change, Changed, Event, Row};
@@ -60,12 +60,12 @@ async fn apply(deps: &ApplyReceipt, org: &OrgId, channel: Channel, receipts: Vec
         first.iter().map(|came| (came.receipt.message_id, change(channel, came))).collect();
     let outcomes = deps.store.record(org, MessageStatus::Sent, &moves).await?;
     for (came, changed) in first.iter().zip(outcomes) {
-        conclude(deps, org, &came.receipt, changed).await?;
+        conclude(deps, org, came, changed).await?;
     }
     for came in &further {
         let id = came.receipt.message_id;
         let changed = deps.store.change_row(org, id, &change(channel, came)).await?;
-        conclude(deps, org, &came.receipt, changed).await?;
+        conclude(deps, org, came, changed).await?;
     }
     Ok(())
 }
@@ -128,18 +128,14 @@ fn unknown(id: MessageId) {
 }
 
 /// What a receipt says beyond the status that it moved or did not move.
-async fn conclude(
-    deps: &ApplyReceipt,
-    org: &OrgId,
-    receipt: &Receipt,
-    changed: Changed,
-) -> Result<(), Error> {
+async fn conclude(deps: &ApplyReceipt, org: &OrgId, came: &Came, changed: Changed) -> Result<(), Error> {
+    let receipt = &came.receipt;
     match changed {
         Changed::Missing => {
             unknown(receipt.message_id);
             return Ok(());
         }
-        Changed::AlreadyPast(row) => event(deps, org, &row, receipt.report, receipt.at).await?,
+        Changed::AlreadyPast(row) => event(deps, org, &row, came).await?,
         Changed::Yes => {}
     }
     match receipt.report {
@@ -171,14 +167,15 @@ async fn event(
     deps: &ApplyReceipt,
     org: &OrgId,
     row: &Row,
-    report: Report,
-    at: Timestamp,
+    Came { receipt, at }: &Came,
 ) -> Result<(), Error> {
     let delivered = matches!(row.status, MessageStatus::Delivered | MessageStatus::Read);
-    let what = match report {
+    let what = match receipt.report {
         Report::Complained => "The recipient complained; the address is opted out".to_owned(),
         Report::Failed(code) if delivered => {
-            format!("The provider reported a failure after the delivery: {code}")
+            let why = Reason::Failed(code).sentence(row.channel, None);
+            let its = receipt.provider_code.as_ref().map(|code| format!(" (the provider's code: {code})"));
+            format!("The provider reported a failure after the delivery: {why}{}", its.unwrap_or_default())
         }
         Report::OptedOut if delivered => "The provider reported an opt-out after the delivery".to_owned(),
         Report::Sent | Report::Delivered | Report::Read | Report::Failed(_) | Report::OptedOut => {
@@ -189,5 +186,6 @@ async fn event(
     if row.events.iter().any(|event| event.what == what) {
         return Ok(());
     }
-    Ok(deps.store.add_event(org, row.id, &Event { at, what }).await?)
+    // It stands where we heard of it: it moved nothing when it happened.
+    Ok(deps.store.add_event(org, row.id, &Event { at: at.unwrap_or(receipt.at), what }).await?)
 }

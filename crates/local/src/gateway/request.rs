@@ -123,9 +123,10 @@ fn query_parameters(query: &str) -> BTreeMap<String, String> {
     all
 }
 
-/// API Gateway gives every claim as text; arrays look like `[a b]`.
+/// API Gateway gives every claim as text; arrays look like `[a b]`. A claim of null says nothing: it must not become an organisation of that name.
 fn claims_as_text(claims: &Map<String, Json>) -> BTreeMap<&str, String> {
-    claims.iter().map(|(name, value)| (name.as_str(), claim(value))).collect()
+    let given = claims.iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (name.as_str(), claim(value))).collect()
 }
 
 fn claim(value: &Json) -> String {

@@ -72,14 +72,7 @@ impl Store {
         let write = Write::update(Table::MessageLogs, row, "SET member_key = :member")
             .when("attribute_exists(pk)")
             .value(":member", s(keys::member_timeline(org, member)));
-        for attempt in 0..TRIES {
-            match self.commit(vec![write.clone()]).await? {
-                Committed::Yes => return Ok(()),
-                // The index still shows what is gone.
-                Committed::No(failed) if !failed.is_empty() => return Ok(()),
-                Committed::No(_) => pause(attempt).await,
-            }
-        }
-        Err(contended())
+        // If it is refused, the index still showed what is gone.
+        self.commit_alone(write).await.map(drop)
     }
 }

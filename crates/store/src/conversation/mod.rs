@@ -12,7 +12,7 @@ use domain::member::Address;
 use domain::{ConversationId, MemberId, MessageId, OrgId, Timestamp};
 
 use crate::item::{n, s};
-use crate::transaction::{Committed, Table, Write, contended, pause};
+use crate::transaction::{Table, Write};
 use crate::{Result, Store};
 
 pub use inbound::{Arrival, Arrived};
@@ -172,14 +172,7 @@ impl Store {
                 .name("#version", "version")
                 .value(":none", n(0))
                 .value(":one", n(1));
-        for attempt in 0..TRIES {
-            match self.commit(vec![write.clone()]).await? {
-                Committed::Yes => return Ok(true),
-                Committed::No(failed) if !failed.is_empty() => return Ok(false),
-                Committed::No(_) => pause(attempt).await,
-            }
-        }
-        Err(contended())
+        self.commit_alone(write).await
     }
 }
 

@@ -11,6 +11,7 @@ use ulid::Ulid;
 
 use crate::conditional::conditional;
 use crate::item::{key, n, s, time};
+use crate::row::Row;
 use crate::{Result, Store, keys};
 use item::from_item;
 pub(crate) use item::to_item;
@@ -67,6 +68,12 @@ impl Parcel {
             claim: None,
             done: false,
         }
+    }
+
+    /// Whether a dispatcher may be calling, or may have called, the provider for a row that waits: under a claim, be it one that has run out and
+    /// that nobody has taken over yet, or below the mark of the row's pass.
+    pub fn has_in_hand(&self, row: &Row) -> bool {
+        self.claim.is_some() || (row.pass == self.pass && row.id.slot < self.mark)
     }
 }
 
@@ -226,4 +233,24 @@ async fn driven(update: UpdateItemFluentBuilder, at: Timestamp) -> Result<()> {
         .send()
         .await;
     conditional(result).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::MessageId;
+
+    #[test]
+    fn a_row_is_in_hand_under_a_claim_or_below_the_mark_of_its_pass() {
+        let at = Timestamp::from_secs;
+        let id = MessageId { send: Ulid::from_parts(1, 1), chunk: 0, slot: 5 };
+        let row = Row::queued("o".parse().unwrap(), id, "m".parse().unwrap(), Channel::Sms, at(1));
+        let parcel = Parcel::fresh(0, Channel::Sms, at(1), at(1));
+        let claim = Some(Claim { holder: "h".into(), until: at(1) });
+        assert!(!parcel.has_in_hand(&row));
+        assert!(Parcel { claim, ..parcel.clone() }.has_in_hand(&row), "its holder may still be at it");
+        assert!(!Parcel { mark: 5, ..parcel.clone() }.has_in_hand(&row));
+        assert!(Parcel { mark: 6, ..parcel.clone() }.has_in_hand(&row));
+        assert!(!Parcel { mark: 6, pass: 2, ..parcel }.has_in_hand(&row), "refused in the pass before");
+    }
 }

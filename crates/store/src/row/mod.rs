@@ -25,7 +25,7 @@ use crate::targets::RowPlace;
 
 pub use call::{Call, Calls, Verdict};
 pub use change::{Change, Changed};
-pub(crate) use item::{from_item, to_item};
+pub(crate) use item::to_item;
 pub use list::TimelineSpan;
 pub(crate) use list::{BY_CONVERSATION, BY_MEMBER, Place};
 pub use reaction::Reaction;

@@ -13,8 +13,7 @@ use domain::{BulkActionId, Channel, ConversationId, FailureCode, MemberId, Messa
 use futures_util::{StreamExt, TryStreamExt, stream};
 use store::chunk::Noted;
 use store::directory::{AddressHash, Written};
-use store::parcel::Parcel;
-use store::row::{Changed, Origin, Row, TimelineSpan};
+use store::row::{Origin, Row, TimelineSpan};
 use wire::api::fields::Body;
 use wire::api::http::{Reply, Request};
 use wire::api::problem::Problem;
@@ -114,18 +113,9 @@ impl Erasure<'_> {
 }
 
 /// Empties a row and, if nobody else got the same, what it says.
-async fn empty(deps: &Directory, mut row: Row) -> Result<(), Error> {
-    if !row.erased && fails(deps, &row).await? {
-        let code = Some(FailureCode::MemberNotFound);
-        row = match deps.store.empty_row(&row, code, deps.clock.now()).await? {
-            Changed::Yes => Row { erased: true, ..row },
-            // It moved in between.
-            Changed::AlreadyPast(row) => *row,
-            Changed::Missing => return Ok(()),
-        };
-    }
-    if !row.erased {
-        deps.store.empty_row(&row, None, deps.clock.now()).await?;
+async fn empty(deps: &Directory, row: Row) -> Result<(), Error> {
+    if !row.erased && !fails(deps, &row).await? {
+        deps.store.empty_row(&row, deps.clock.now()).await?;
     }
     match row.origin {
         Origin::Single => Ok(deps.store.empty_content(&row.org_id, BulkActionId::new(row.id.send)).await?),
@@ -133,46 +123,19 @@ async fn empty(deps: &Directory, mut row: Row) -> Result<(), Error> {
     }
 }
 
-/// Whether the row is to fail now, which is then promised to the counts: if it waits and nobody has it in hand. One that somebody has may be on its
-/// way to the provider; if it turns out not to be, it fails for want of an address when its turn comes. So does one whose chunk has no summary
-/// yet: that would not show the failure.
+/// Empties a row and fails it, which was promised to the counts before, if it waits and nobody has it in hand. One that somebody has may be on
+/// its way to the provider; if it turns out not to be, it fails for want of an address when its turn comes. So does one whose chunk has no
+/// summary yet: that would not show the failure. Answers whether it did.
 async fn fails(deps: &Directory, row: &Row) -> Result<bool, Error> {
-    if row.status != MessageStatus::Queued {
+    let Row { org_id: org, id, channel, status, .. } = row;
+    if *status != MessageStatus::Queued {
         return Ok(false);
     }
-    let Row { org_id: org, id, .. } = row;
-    let parcel = deps.store.parcel(org, id.send, id.chunk, row.channel).await?;
-    if parcel.is_some_and(|parcel| in_hand(row, &parcel, deps.clock.now())) {
+    let parcel = deps.store.parcel(org, id.send, id.chunk, *channel).await?;
+    let in_hand = parcel.as_ref().is_some_and(|parcel| parcel.has_in_hand(row));
+    if in_hand || deps.notes.promise(&deps.store, deps.clock.as_ref(), org, *id).await? != Noted::Yes {
         return Ok(false);
     }
-    let promised = deps.notes.promise(&deps.store, deps.clock.as_ref(), org, *id).await?;
-    Ok(promised == Noted::Yes)
-}
-
-fn in_hand(row: &Row, parcel: &Parcel, now: Timestamp) -> bool {
-    let claimed = parcel.claim.as_ref().is_some_and(|claim| claim.until > now);
-    let may_have_been_called = row.pass == parcel.pass && row.id.slot < parcel.mark;
-    claimed || may_have_been_called
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::MessageId;
-    use store::parcel::Claim;
-    use ulid::Ulid;
-
-    #[test]
-    fn a_row_is_in_hand_under_a_live_claim_or_below_the_mark_of_its_pass() {
-        let at = Timestamp::from_secs;
-        let id = MessageId { send: Ulid::from_parts(1, 1), chunk: 0, slot: 5 };
-        let row = Row::queued("o".parse().unwrap(), id, "m".parse().unwrap(), Channel::Sms, at(1));
-        let parcel = Parcel::fresh(0, Channel::Sms, at(1), at(1));
-        let claim = |until| Some(Claim { holder: "h".into(), until: at(until) });
-        assert!(!in_hand(&row, &parcel, at(10)));
-        assert!(in_hand(&row, &Parcel { claim: claim(11), ..parcel.clone() }, at(10)));
-        assert!(!in_hand(&row, &Parcel { claim: claim(10), ..parcel.clone() }, at(10)));
-        assert!(in_hand(&row, &Parcel { mark: 6, claim: claim(10), ..parcel.clone() }, at(10)));
-        assert!(!in_hand(&row, &Parcel { mark: 6, pass: 2, ..parcel }, at(10)), "refused in the pass before");
-    }
+    let code = FailureCode::MemberNotFound;
+    Ok(deps.store.fail_and_empty_row(row, parcel.as_ref(), code, deps.clock.now()).await?)
 }

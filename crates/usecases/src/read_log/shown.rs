@@ -168,7 +168,8 @@ impl Shown {
             failure_message,
             provider: row.channel.provider(),
             segments: row.segments,
-            attempts: row.attempts,
+            // A dispatcher that stopped could not count what the provider has.
+            attempts: row.attempts.max(u32::from(row.sent_at.is_some())),
             covered_by: row.covered_by,
             in_reply_to: inbound.in_reply_to,
             attribution: inbound.attribution,

@@ -66,18 +66,18 @@ pub(super) fn says(f: &Fields<'_>, channel: Option<Channel>, free: WhatsAppText)
     };
     let body = match channel {
         Channel::Sms => {
-            let text = not_blank(f, "body", f.required("body").text(Text::block(MAX_SMS)));
+            let text = f.required("body").said(Text::block(MAX_SMS));
             ContentBody::Sms { text: text? }
         }
         Channel::Email => {
             let part = Text::block(MAX_EMAIL_BYTES).max_bytes(MAX_EMAIL_BYTES);
-            let subject = not_blank(f, "subject", f.required("subject").text(Text::line(MAX_SUBJECT)));
-            let text = not_blank(f, "body", f.required("body").text(part));
+            let subject = f.required("subject").said(Text::line(MAX_SUBJECT));
+            let text = f.required("body").said(part);
             let html = f.optional("html").text(part);
             ContentBody::Email { subject: subject?, text: text?, html }
         }
         Channel::WhatsApp if free == WhatsAppText::Yes => {
-            let text = not_blank(f, "body", f.required("body").text(Text::block(MAX_WHATSAPP_TEXT)));
+            let text = f.required("body").said(Text::block(MAX_WHATSAPP_TEXT));
             ContentBody::WhatsAppText { text: text? }
         }
         Channel::WhatsApp => {
@@ -87,15 +87,6 @@ pub(super) fn says(f: &Fields<'_>, channel: Option<Channel>, free: WhatsAppText)
         }
     };
     Some(Says::Typed(body))
-}
-
-/// A message of nothing but white space says nothing.
-fn not_blank(f: &Fields<'_>, name: &'static str, text: Option<String>) -> Option<String> {
-    if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-        f.fail(name, "blank", "must say something");
-        return None;
-    }
-    text
 }
 
 fn from_template(f: &Fields<'_>, channel: Option<Channel>) -> Option<Says> {

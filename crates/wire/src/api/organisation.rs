@@ -46,7 +46,7 @@ impl<'a> From<&'a Organisation> for OrganisationView<'a> {
 pub fn read_organisation(body: &Value, org: &OrgId) -> Result<Organisation, Problem> {
     read(body, |f| {
         same_id(&f.optional("id"), org.as_str());
-        let name = f.required("name").text(Text::line(MAX_NAME));
+        let name = f.required("name").said(Text::line(MAX_NAME));
         let country = read_country(&f.required("country"));
         let zone = f.optional("time_zone");
         let time_zone = zone.text(Text::line(64)).unwrap_or_else(|| "UTC".into());

@@ -19,11 +19,18 @@ pub(super) fn tell(story: &mut Story<'_>, evidence: &Evidence) {
         let forgotten = if index == 0 { row.calls.forgotten } else { 0 };
         request(story, call, made, forgotten, is_last);
     }
+    if !row.calls.is_empty() {
+        return;
+    }
     // A call that is under way, or one of the time before calls were kept.
-    if row.calls.is_empty()
-        && let Some(at) = shown.called_at.or(row.tried_at)
-    {
+    if let Some(at) = shown.called_at.or(row.tried_at) {
         story.then(MessageStatus::Sending, at, in_hand(row));
+    } else if let Some(at) = row.sent_at {
+        let what = format!(
+            "Handed to the {} provider by a dispatcher that stopped before it could note its claim, its look at the opt-outs and its request",
+            row.channel.label()
+        );
+        story.then(MessageStatus::Sending, at, what);
     }
 }
 
@@ -48,16 +55,15 @@ fn repair(story: &mut Story<'_>, evidence: &Evidence) {
         | Verdict::TooLate
         | Verdict::Nothing => false,
     });
-    if done || row.ended_at.is_some_and(|ended| ended < at) || at < row.created_at {
+    let told_of = [row.sent_at, row.ended_at, row.delivered_at, row.read_at];
+    if done || told_of.into_iter().flatten().any(|told| told < at) || at < row.created_at {
         return;
     }
-    let called = row.calls.kept.iter().any(|call| call.verdict.was_made() && call.at < at);
-    let status = if called { MessageStatus::Sending } else { MessageStatus::Queued };
     let again = if times > 1 { format!(", for the {times}th time") } else { String::new() };
     let what = format!(
         "Reconcile put it on its way again{again}: the queue's message for it was lost, or its worker had stopped"
     );
-    story.add(status, Some(at), what);
+    story.add(MessageStatus::Queued, Some(at), what);
 }
 
 /// The claim and gate 2, before the call itself.
@@ -98,7 +104,9 @@ fn request(story: &mut Story<'_>, call: &Call, number: u32, forgotten: u32, is_l
             n => format!("; {n} earlier ones are not kept"),
         };
         let what = match call.verdict {
-            Verdict::Stopped => "In a group that was about to be handed over".to_owned(),
+            Verdict::Stopped => {
+                "In a group that a dispatcher had claimed and was about to hand over".to_owned()
+            }
             _ => format!("Request {number}"),
         };
         let what = format!("{what} to the {label} provider{}{earlier}", to.unwrap_or_default());

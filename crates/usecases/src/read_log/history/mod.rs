@@ -63,7 +63,7 @@ impl Story<'_> {
 }
 
 /// The history of a message, oldest first. Providers report times in whole seconds, so what they say happened after the call may lie before it by
-/// their clock: nothing is placed before what it follows.
+/// their clock: nothing is placed before what it follows. The statuses climb to the message's own, as they did.
 pub(super) fn history(shown: &Shown, evidence: &Evidence) -> Vec<HistoryView> {
     let row = &shown.row;
     if let Origin::Inbound(inbound) = &row.origin {
@@ -78,6 +78,11 @@ pub(super) fn history(shown: &Shown, evidence: &Evidence) -> Vec<HistoryView> {
     story.entries.extend(events(shown));
     // What happened at the same time stays in the order in which messages climb.
     story.entries.sort_by_key(|entry| entry.at);
+    let mut climbed = MessageStatus::Queued;
+    for entry in &mut story.entries {
+        climbed = climbed.max(entry.status);
+        entry.status = climbed;
+    }
     story.entries
 }
 

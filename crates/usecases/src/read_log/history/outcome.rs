@@ -19,15 +19,58 @@ pub(super) fn tell(story: &mut Story<'_>) {
     let called = last_call(shown);
     let sent = row.sent_at.map(|at| at.max(called.unwrap_or(row.created_at)));
     if accepted.is_none() {
-        story.add(MessageStatus::Sent, sent, of_acceptance(row));
+        // What was only found out by asking stands where it was.
+        let told =
+            sent.map(|at| row.asked_at.filter(|_| was_asked_for(row)).map_or(at, |asked| asked.max(at)));
+        story.add(MessageStatus::Sent, told, of_acceptance(row));
     }
     let handed_over = accepted.map(|call| call.at + call.took).or(sent).or(called).unwrap_or(row.created_at);
     story.add(MessageStatus::Unconfirmed, row.unconfirmed_at, of_silence(row));
-    end(story, handed_over);
-    let delivered = row.delivered_at.map(|at| at.max(handed_over));
-    story.add(MessageStatus::Delivered, delivered, of_report(row, row.came.delivered_at, row.delivered_at));
-    let read = row.read_at.map(|at| at.max(delivered.unwrap_or(handed_over)));
-    story.add(MessageStatus::Read, read, of_report(row, row.came.read_at, row.read_at));
+    let ended = end(story, handed_over);
+    // Whatever follows corrects it: statuses climb.
+    let corrected = Corrected { unconfirmed: row.unconfirmed_at, ended };
+    let delivered = row.delivered_at.map(|at| corrected.placed(at.max(handed_over), row.came.delivered_at));
+    story.add(
+        MessageStatus::Delivered,
+        delivered,
+        of_report(row, row.came.delivered_at, row.delivered_at, corrected),
+    );
+    let corrected = if delivered.is_some() { Corrected::default() } else { corrected };
+    let read =
+        row.read_at.map(|at| corrected.placed(at.max(delivered.unwrap_or(handed_over)), row.came.read_at));
+    story.add(MessageStatus::Read, read, of_report(row, row.came.read_at, row.read_at, corrected));
+}
+
+/// What a report corrects, because it came later.
+#[derive(Debug, Clone, Copy, Default)]
+struct Corrected {
+    unconfirmed: Option<Timestamp>,
+    ended: Option<Timestamp>,
+}
+
+impl Corrected {
+    /// Where a report stands: at the time that it tells, unless it corrects something; then where it did.
+    fn placed(self, at: Timestamp, came_at: Option<Timestamp>) -> Timestamp {
+        match self.unconfirmed.max(self.ended) {
+            Some(corrected) => corrected.max(came_at.unwrap_or(at)).max(at),
+            None => at,
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self { unconfirmed: None, ended: None } => "",
+            Self { unconfirmed: Some(unconfirmed), ended } if Some(unconfirmed) >= ended => {
+                "; it corrects that it was unconfirmed"
+            }
+            Self { .. } => "; it corrects that it had failed",
+        }
+    }
+}
+
+/// Whether the provider was asked because its answer had not come, and has the message.
+fn was_asked_for(row: &Row) -> bool {
+    row.unknown.is_some() && matches!(row.inquiry, Some(Inquiry::Found | Inquiry::OnItsWay))
 }
 
 /// When it was last with the provider, as far as that is known.
@@ -36,15 +79,17 @@ fn last_call(shown: &Shown) -> Option<Timestamp> {
     shown.called_at.or(row.tried_at).map(|at| at.max(row.created_at))
 }
 
-/// The failure or the skip, unless it was there when the row was written.
-fn end(story: &mut Story<'_>, handed_over: Timestamp) {
+/// The failure or the skip, unless it was there when the row was written. Answers where it stands.
+fn end(story: &mut Story<'_>, handed_over: Timestamp) -> Option<Timestamp> {
     let shown = story.shown;
     let row = &shown.row;
-    let Some(at) = row.ended_at else { return };
+    let at = row.ended_at?;
     if origin::ended_at_once(row) {
-        return;
+        return None;
     }
     let at = if handed_over.since(at) < CLOCKS { at.max(handed_over) } else { at };
+    let corrected = Corrected { unconfirmed: row.unconfirmed_at, ended: None };
+    let at = corrected.placed(at, row.came.ended_at);
     let (status, mut detail) = of_end(shown);
     let by_answer = row.calls.kept.last().filter(|call| Some(call.at + call.took) == row.ended_at);
     if let Some(status) = by_answer.and_then(|call| call.status) {
@@ -55,17 +100,15 @@ fn end(story: &mut Story<'_>, handed_over: Timestamp) {
     }
     detail.push_str(&came(row.came.ended_at));
     story.add(status, Some(at), detail);
+    Some(at)
 }
 
 /// How it is known that the provider has it, if not from its answer.
 fn of_acceptance(row: &Row) -> String {
     let label = row.channel.label();
-    match row.inquiry {
-        Some(Inquiry::Found | Inquiry::OnItsWay) if row.unknown.is_some() => {
-            let at = row.asked_at.map(|at| format!(" at {at}")).unwrap_or_default();
-            format!("The {label} provider has had it since then: it said so when it was asked{at}")
-        }
-        _ => format!("The {label} provider has it"),
+    match row.sent_at.filter(|_| was_asked_for(row)) {
+        Some(at) => format!("The {label} provider has had it since {at}: it said so when it was asked"),
+        None => format!("The {label} provider has it"),
     }
 }
 
@@ -78,7 +121,7 @@ fn of_silence(row: &Row) -> String {
 }
 
 /// Who told of a delivery, and what that corrected.
-fn of_report(row: &Row, came_at: Option<Timestamp>, at: Option<Timestamp>) -> String {
+fn of_report(row: &Row, came_at: Option<Timestamp>, at: Option<Timestamp>, corrected: Corrected) -> String {
     let asked = row.inquiry == Some(Inquiry::Found) && row.asked_at.is_some() && row.asked_at == at;
     let label = row.channel.label();
     let mut told = if asked {
@@ -86,16 +129,13 @@ fn of_report(row: &Row, came_at: Option<Timestamp>, at: Option<Timestamp>) -> St
     } else {
         format!("Reported by the {label} provider")
     };
-    told.push_str(&came(came_at));
-    let earlier = |before: Option<Timestamp>| {
-        before.zip(at).is_some_and(|(before, at)| before <= came_at.unwrap_or(at))
-    };
-    if earlier(row.unconfirmed_at) {
-        told.push_str("; it corrects that it was unconfirmed");
-    } else if earlier(row.ended_at) {
-        told.push_str("; it corrects that it had failed");
+    let correction = corrected.sentence();
+    if !correction.is_empty()
+        && let (Some(at), Some(_)) = (at, came_at)
+    {
+        told.push_str(&format!("; it happened at {at}"));
     }
-    told
+    told + &came(came_at) + correction
 }
 
 /// When a report came that tells itself when something happened. Others came when they say it happened.

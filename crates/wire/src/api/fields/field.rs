@@ -44,6 +44,18 @@ impl<'a> Field<'a> {
         self.str(limits).map(str::to_owned)
     }
 
+    /// A text within `limits` that says something: more than nothing, white space and characters without a width.
+    pub fn said(&self, limits: Text) -> Option<String> {
+        let text = self.text(limits)?;
+        let says =
+            |c: char| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+        if text.contains(says) {
+            return Some(text);
+        }
+        self.fail("blank", "must say something");
+        None
+    }
+
     /// A text within `limits`, borrowed.
     pub fn str(&self, limits: Text) -> Option<&'a str> {
         let text = self.typed("a text", Value::as_str)?;

@@ -115,7 +115,7 @@ fn a_dispatcher_that_stopped_leaves_a_call_of_which_no_answer_is_known() {
     let story = told(row, &Evidence { action: None, parcel: Some(parcel) });
     let times: Vec<i64> = story.iter().map(|(_, at, _)| *at).collect();
     assert_eq!(times, [1_500, 2_000, 61_000, 62_000], "{story:?}");
-    assert!(story[1].2.starts_with("In a group that was about to be handed over"), "{story:?}");
+    assert!(story[1].2.starts_with("In a group that a dispatcher had claimed"), "{story:?}");
     assert!(story[2].2.starts_with("Reconcile put it on its way again: "), "{story:?}");
 }
 
@@ -195,8 +195,8 @@ fn a_report_tells_when_it_happened_and_when_it_came_and_what_it_corrects() {
     assert_eq!(
         (*when, what.as_str()),
         (
-            3_000,
-            "Reported by the WhatsApp provider; the report came at 1970-01-01T00:01:10.000Z; it corrects that it was unconfirmed"
+            70_000,
+            "Reported by the WhatsApp provider; it happened at 1970-01-01T00:00:03.000Z; the report came at 1970-01-01T00:01:10.000Z; it corrects that it was unconfirmed"
         )
     );
 }
@@ -217,13 +217,69 @@ fn what_the_provider_said_when_it_was_asked_is_told_as_that() {
     let story = told(found, &Evidence::default());
     let of = |status| story.iter().find(|(of, ..)| *of == status).unwrap().2.clone();
     assert!(
-        of(MessageStatus::Sent).contains("it said so when it was asked at 1970-01-01T00:01:30"),
+        of(MessageStatus::Sent)
+            .contains("has had it since 1970-01-01T00:00:02.000Z: it said so when it was asked"),
         "{story:?}"
     );
     assert!(
         of(MessageStatus::Delivered).contains("said so when it was asked, as no report had come"),
         "{story:?}"
     );
+}
+
+#[test]
+fn a_report_that_waited_until_its_message_was_unconfirmed_comes_last() {
+    let row = Row {
+        status: MessageStatus::Delivered,
+        channel: Channel::Email,
+        calls: calls(&[call(2_000, Verdict::Accepted)]),
+        tried_at: Some(at(2_000)),
+        sent_at: Some(at(2_100)),
+        delivered_at: Some(at(3_000)),
+        came: Came { delivered_at: Some(at(4_000)), ..Came::default() },
+        unconfirmed_at: Some(at(62_000)),
+        ..base()
+    };
+    let story = told(row, &Evidence::default());
+    let (status, when, what) = story.last().unwrap();
+    assert_eq!((*status, *when), (MessageStatus::Delivered, 62_000), "{story:?}");
+    assert!(what.ends_with("it corrects that it was unconfirmed"), "{what}");
+}
+
+#[test]
+fn what_asking_brought_stands_where_it_was_asked() {
+    let row = Row {
+        status: MessageStatus::Unconfirmed,
+        unknown: Some(Unknown::NoAnswer),
+        calls: calls(&[call(2_000, Verdict::Unknown)]),
+        tried_at: Some(at(2_000)),
+        sent_at: Some(at(2_000)),
+        unconfirmed_at: Some(at(90_000)),
+        inquiry: Some(Inquiry::OnItsWay),
+        asked_at: Some(at(90_000)),
+        ..base()
+    };
+    let statuses: Vec<MessageStatus> = told(row, &Evidence::default()).iter().map(|(of, ..)| *of).collect();
+    assert!(statuses.ends_with(&[MessageStatus::Sending, MessageStatus::Sent, MessageStatus::Unconfirmed]));
+}
+
+#[test]
+fn a_message_whose_dispatcher_noted_nothing_says_so_and_not_that_it_went_out_again() {
+    let row = Row {
+        status: MessageStatus::Delivered,
+        sent_at: Some(at(2_000)),
+        delivered_at: Some(at(3_000)),
+        ..base()
+    };
+    let parcel = Parcel {
+        repaired_at: Some(at(61_000)),
+        repairs: 1,
+        ..Parcel::fresh(0, Channel::Sms, at(1_500), at(1_500))
+    };
+    let story = told(row, &Evidence { action: None, parcel: Some(parcel) });
+    assert!(story[1].2.contains("stopped before it could note"), "{story:?}");
+    assert!(!story.iter().any(|(.., what)| what.contains("Reconcile")), "{story:?}");
+    assert_eq!(story.last().unwrap().0, MessageStatus::Delivered);
 }
 
 proptest::proptest! {
@@ -249,6 +305,7 @@ proptest::proptest! {
         };
         let story = told(row, &of_action(action()));
         proptest::prop_assert!(story.is_sorted_by_key(|(_, at, _)| *at));
+        proptest::prop_assert!(story.is_sorted_by_key(|(status, ..)| *status));
         proptest::prop_assert!(story[0].2.starts_with("Selected by") || times.iter().flatten().any(|at| *at < 1_500));
         let place = |status| story.iter().position(|(of, ..)| *of == status);
         if let (Some(delivered), Some(read)) = (place(MessageStatus::Delivered), place(MessageStatus::Read)) {
