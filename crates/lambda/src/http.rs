@@ -83,7 +83,7 @@ fn caller<'a>(claim: impl Fn(&str) -> Option<&'a str>) -> Result<Caller, Box<Pro
     })
 }
 
-/// At most 255 ASCII characters (OpenID Connect Core, 2), none of which controls how others are shown: it is shown as who sent a message.
+/// At most 255 ASCII characters (`OpenID` Connect Core, 2), none of which controls how others are shown: it is shown as who sent a message.
 fn is_subject(sub: &str) -> bool {
     (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -124,18 +124,15 @@ fn of_silence(row: &Row) -> String {
 fn of_report(row: &Row, came_at: Option<Timestamp>, at: Option<Timestamp>, corrected: Corrected) -> String {
     let asked = row.inquiry == Some(Inquiry::Found) && row.asked_at.is_some() && row.asked_at == at;
     let label = row.channel.label();
-    let mut told = if asked {
+    let told = if asked {
         format!("The {label} provider said so when it was asked, as no report had come")
     } else {
         format!("Reported by the {label} provider")
     };
     let correction = corrected.sentence();
-    if !correction.is_empty()
-        && let (Some(at), Some(_)) = (at, came_at)
-    {
-        told.push_str(&format!("; it happened at {at}"));
-    }
-    told + &came(came_at) + correction
+    let happened = at.filter(|_| !correction.is_empty() && came_at.is_some());
+    let happened = happened.map(|at| format!("; it happened at {at}")).unwrap_or_default();
+    told + &happened + &came(came_at) + correction
 }
 
 /// When a report came that tells itself when something happened. Others came when they say it happened.
