@@ -2,6 +2,7 @@
 
 mod counts;
 mod once;
+mod told;
 mod truth;
 
 use domain::BulkActionId;
@@ -47,6 +48,7 @@ pub(crate) async fn settled(host: &Host, memory: &Memory) {
     once::check(&host.core, memory, &sent);
     counts::check(&host.core, &sent);
     truth::check(host, memory, &sent);
+    told::check(host, &sent).await;
 }
 
 pub(crate) fn key(id: BulkActionId) -> About {
