@@ -51,6 +51,7 @@ fn text(message: &Json, screen: Screen) -> String {
         out.extend(lines(text).iter().map(|line| format!("  | {line}\n")));
     }
     out.push('\n');
+    out.push_str(HEADINGS);
     // Whole sentences: what explains is not cut off at the edge of the screen.
     for entry in message["history"].as_array().into_iter().flatten() {
         let status = field(entry, "status");
@@ -62,6 +63,8 @@ fn text(message: &Json, screen: Screen) -> String {
     out
 }
 
+/// Above times, statuses and what happened.
+const HEADINGS: &str = "TIME (UTC)           STATUS       WHAT HAPPENED\n";
 /// The width of the longest status.
 const STATUS: usize = "unconfirmed".len();
 
@@ -98,6 +101,7 @@ msg_1  unconfirmed
   | Hi Ana,
   | service is at 10 [2J
 
+TIME (UTC)           STATUS       WHAT HAPPENED
 2026-12-01 09:00:00  queued       Selected by ana, as one of 25 named
 2026-12-02 09:00:00  unconfirmed
 ";
