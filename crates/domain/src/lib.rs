@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod ids;
 pub mod member;
 pub mod opt_out;
+pub mod pace;
 pub mod permission;
 pub mod phone;
 pub mod rate_limit;
