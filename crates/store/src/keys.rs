@@ -28,6 +28,8 @@ pub(crate) const PARCEL: &str = "PARCEL#";
 pub(crate) const TEMPLATE: &str = "TEMPLATE#";
 /// Prefix of channels' sort keys.
 pub(crate) const CHANNEL: &str = "CHANNEL#";
+/// End of meters' sort keys.
+pub(crate) const METER: &str = "#METER";
 
 /// Prefix of conversations' sort keys.
 pub(crate) const CONVERSATION: &str = "CONVERSATION#";
@@ -47,6 +49,11 @@ pub(crate) fn org(org: &OrgId) -> String {
 
 pub(crate) fn channel(channel: Channel) -> String {
     format!("{CHANNEL}{channel}")
+}
+
+/// Sort key of what was given out of a sender's slots. Beside the channel's, so that one query reads both.
+pub(crate) fn meter(channel: Channel) -> String {
+    format!("{CHANNEL}{channel}{METER}")
 }
 
 pub(crate) fn template(id: &TemplateId) -> String {

@@ -24,6 +24,7 @@ mod item;
 mod keys;
 #[cfg(test)]
 mod list_tests;
+pub mod pace;
 pub mod parcel;
 pub mod row;
 pub mod targets;

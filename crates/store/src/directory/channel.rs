@@ -29,7 +29,7 @@ impl Store {
             .await
             .map_err(StoreError::call("Query"))?;
         let mut channels: Vec<ChannelSettings> =
-            answer.items().iter().map(from_item).collect::<Result<_>>()?;
+            answer.items().iter().filter(|item| !is_meter(item)).map(from_item).collect::<Result<_>>()?;
         channels.sort_by_key(|settings| Channel::ALL.iter().position(|channel| *channel == settings.channel));
         Ok(channels)
     }
@@ -147,7 +147,12 @@ fn to_item(org: &OrgId, settings: &ChannelSettings, version: u64) -> Item {
         .done()
 }
 
-fn from_item(item: &Item) -> Result<ChannelSettings> {
+/// Whether an item that was read by the prefix of channels is the meter of one.
+pub(crate) fn is_meter(item: &Item) -> bool {
+    Reader(item).text("sk").is_ok_and(|sk| sk.ends_with(keys::METER))
+}
+
+pub(crate) fn from_item(item: &Item) -> Result<ChannelSettings> {
     let read = Reader(item);
     let status = read.parsed("status", |text| {
         ChannelStatus::NAMES.iter().find(|(name, _)| *name == text).map(|(_, status)| *status)

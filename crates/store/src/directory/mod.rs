@@ -25,7 +25,7 @@
 
 mod address;
 mod address_keys;
-mod channel;
+pub(crate) mod channel;
 mod filter;
 mod member;
 mod member_draft;

@@ -1,4 +1,4 @@
-//! When a sender may call its provider: slots on a grid, reserved ahead. See `infra/decisions/0010`.
+//! The grid: when each slot begins.
 
 use std::time::Duration;
 
@@ -8,25 +8,6 @@ use crate::settings::Rate;
 /// A call for a slot begins at most this long after the slot begins. The grid is slower than the rate by as much in each second, so that calls
 /// that are early and late in their slots never make a second too full.
 pub const TOLERANCE: Duration = Duration::from_millis(25);
-/// One slot of so many belongs to replies and single sends.
-pub const DIRECT_EVERY: u64 = 20;
-
-/// Who a slot belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Recipients of bulk actions.
-    Bulk,
-    /// Replies and single sends, which do not wait behind a bulk send.
-    Direct,
-}
-
-impl Lane {
-    /// Whose slot this is.
-    pub fn of(slot: u64) -> Self {
-        if slot % DIRECT_EVERY == DIRECT_EVERY - 1 { Self::Direct } else { Self::Bulk }
-    }
-}
-
 /// The slots of a sender while its rate stays the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
@@ -73,12 +54,6 @@ mod tests {
 
     fn grid(per_second: u16) -> Grid {
         Grid { origin: Timestamp::from_secs(1_000), rate: Rate::per_second(per_second) }
-    }
-
-    #[test]
-    fn one_slot_in_twenty_is_for_replies() {
-        let direct = (0..200).filter(|slot| Lane::of(*slot) == Lane::Direct).count();
-        assert_eq!(direct, 10);
     }
 
     proptest! {
