@@ -97,6 +97,7 @@ impl Host {
             sqs: &self.clients.sqs,
             urls: &self.urls,
             clock: Arc::clone(&self.clock),
+            timer: Arc::new(FunctionClock(self.core.time)),
             ids: Arc::clone(&self.ids),
         };
         let tokens = UnsubscribeTokens::new(self.store.keys().clone());

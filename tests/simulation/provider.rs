@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use channels::{Outcome, Outgoing, Problem, Sender, SenderProblem};
+use channels::{Limited, Outcome, Outgoing, Problem, Sender, SenderProblem};
 use domain::settings::ChannelSettings;
 use domain::{Channel, FailureCode, OrgId};
 use serde_json::Value;
@@ -91,7 +91,7 @@ impl<const CHANNEL: usize> Sender for SimChannel<CHANNEL> {
         core.diary.note("provider", format!("{id}: {told}"), vec![id.to_string()]);
         match outcome {
             Outcome::Unknown { problem } if core.sabotage == Some(Sabotage::RetriesUnknown) => {
-                Outcome::Retry { after: None, slow_down: false, problem }
+                Outcome::Retry { after: None, limited: None, problem }
             }
             outcome => outcome,
         }
@@ -126,11 +126,11 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
         let back = if core.fault(faults.slow) { core.dice.between(50, 12_000) } else { back };
         if core.fault(faults.not_reached) {
             sleep(millis(there)).await;
-            return Outcome::Retry { after: None, slow_down: false, problem: problem() };
+            return Outcome::Retry { after: None, limited: None, problem: problem() };
         }
         if core.fault(faults.throttled) {
             sleep(millis(there + back.min(100))).await;
-            return Outcome::Retry { after: None, slow_down: true, problem: problem() };
+            return Outcome::Retry { after: None, limited: Some(Limited::Sender), problem: problem() };
         }
         if core.fault(faults.no_answer) {
             sleep(millis(TIMEOUT_MS)).await;

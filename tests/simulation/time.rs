@@ -1,9 +1,12 @@
 //! Simulated time, and who is at work in it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use domain::{Clock, Timestamp};
+use domain::{Clock, Timer, Timestamp};
 use tokio::time::Instant;
 
 /// When simulations begin: 2026-12-01T09:00:00Z.
@@ -85,5 +88,11 @@ impl Clock for FunctionClock {
     fn now(&self) -> Timestamp {
         let skew = Caller::current().map_or(0, |caller| caller.skew_ms);
         Timestamp::from_millis(self.0.millis() + skew)
+    }
+}
+
+impl Timer for FunctionClock {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }

@@ -104,7 +104,7 @@ fn no_answer(error: &reqwest::Error) -> Outcome {
 /// The outcome when no connection came about.
 pub(crate) fn not_reached() -> Outcome {
     let problem = Problem::ours("The provider could not be reached");
-    Outcome::Retry { after: None, slow_down: false, problem }
+    Outcome::Retry { after: None, limited: None, problem }
 }
 
 /// The header's form in seconds. The form with a date needs a clock, and no provider here uses it.

@@ -29,7 +29,7 @@ pub mod whatsapp;
 
 pub use http::{HttpClient, REQUEST_TIMEOUT, http_client};
 pub use look_up::{Asked, Known, LookUp, Sought};
-pub use outcome::{Outcome, Outgoing, Sender, SenderProblem};
+pub use outcome::{Limited, Outcome, Outgoing, Sender, SenderProblem};
 pub use problem::Problem;
 pub use secret::Secret;
 pub use webhook::WebhookError;

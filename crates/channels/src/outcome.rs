@@ -25,6 +25,15 @@ pub struct Outgoing<'a> {
     pub unsubscribe_url: Option<&'a str>,
 }
 
+/// Whose limit a provider says was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// The sender's: its other messages must slow down too.
+    Sender,
+    /// That of this sender and this recipient; other recipients may be called.
+    Recipient,
+}
+
 /// What became of one call. All that a caller must do about it follows from the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -39,8 +48,8 @@ pub enum Outcome {
     Retry {
         /// The wait that the provider asks for, if it asks for one.
         after: Option<Duration>,
-        /// Whether the provider says that the *sender* is too fast, so that its other messages must slow down too.
-        slow_down: bool,
+        /// Whose limit was reached, if the refusal is about one: then this was no attempt that failed.
+        limited: Option<Limited>,
         /// Why.
         problem: Problem,
     },

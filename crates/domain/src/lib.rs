@@ -29,7 +29,7 @@ pub mod variables;
 pub use channel::{Attribution, Channel, Dedupe, Routing, SendSource};
 pub use failure::{FailureCode, Reason, SkipCode};
 pub use ids::{BulkActionId, ConversationId, MemberId, MessageId, OrgId, TemplateId};
-pub use sources::{Clock, Ids};
+pub use sources::{Clock, Ids, Timer};
 pub use status::{BulkActionStatus, MessageStatus};
 pub use time::Timestamp;
 pub use unconfirmed::{Inquiry, Unknown};

@@ -1,5 +1,9 @@
 //! Where time and ids come from. Handlers get these as arguments, so a test can decide both.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
 use ulid::Ulid;
 
 use crate::Timestamp;
@@ -8,6 +12,12 @@ use crate::Timestamp;
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;
+}
+
+/// Waiting.
+pub trait Timer: Send + Sync {
+    /// Ends when so much time has passed.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// Randomness for ids and claim holders.

@@ -8,7 +8,7 @@ use usecases::dispatch::{Connect, Dispatch, dispatch};
 use usecases::jobs::DispatchQueues;
 
 use crate::config::required;
-use crate::{Aws, Configuration, Missing, OsIds, Start, run_sqs};
+use crate::{Aws, Configuration, Missing, OsIds, Start, SystemTimer, run_sqs};
 
 /// Runs the dispatcher of the channel that `connect` leads to; `queue` is the URL of its own queue.
 ///
@@ -20,6 +20,7 @@ pub async fn run_dispatcher<C: Connect>(start: Start, queue: String, connect: C)
         queue: start.aws.queue(queue),
         secrets: start.secrets,
         clock: start.clock,
+        timer: Arc::new(SystemTimer),
         ids: Arc::new(OsIds),
         notes: Notes::default(),
         connect,

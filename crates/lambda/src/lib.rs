@@ -16,7 +16,7 @@ pub use dispatch::{DispatchQueueUrls, run_dispatcher};
 pub use http::{http_request, run_http};
 pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
-pub use sources::{OsIds, SystemClock};
+pub use sources::{OsIds, SystemClock, SystemTimer};
 pub use sqs::{jobs_of, run_sqs, run_sqs_together};
 pub use start::{Start, start};
 pub use store::directory::UnsubscribeTokens;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channels::{Asked, Known, LookUp, Outcome, Outgoing, Problem, Sender, SenderProblem, Sought};
+use channels::{Asked, Known, Limited, LookUp, Outcome, Outgoing, Problem, Sender, SenderProblem, Sought};
 use domain::receipt::Report;
 use domain::settings::ChannelSettings;
 use domain::{Channel, Clock, FailureCode, MessageId, OrgId, Timestamp};
@@ -190,8 +190,10 @@ impl Provider {
                 segments: Some(1),
             },
             Answer::AcceptAndLoseAnswer | Answer::NoAnswer => Outcome::Unknown { problem: problem() },
-            Answer::Throttle(after) => Outcome::Retry { after, slow_down: true, problem: problem() },
-            Answer::NotReached => Outcome::Retry { after: None, slow_down: false, problem: problem() },
+            Answer::Throttle(after) => {
+                Outcome::Retry { after, limited: Some(Limited::Sender), problem: problem() }
+            }
+            Answer::NotReached => Outcome::Retry { after: None, limited: None, problem: problem() },
             Answer::Refuse(code) => Outcome::Refused { code, problem: problem() },
             Answer::OptedOut => Outcome::OptedOut { problem: problem() },
             Answer::RefuseSender => {

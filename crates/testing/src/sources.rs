@@ -1,9 +1,11 @@
 //! Time and ids that a test decides.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::{Clock, Ids, Timestamp};
+use domain::{Clock, Ids, Timer, Timestamp};
 
 /// A clock that stands until it is moved.
 #[derive(Debug)]
@@ -29,6 +31,14 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.millis())
+    }
+}
+
+impl Timer for TestClock {
+    /// Whoever sleeps moves the clock on: nothing else does.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.advance(duration);
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -12,6 +12,7 @@ mod layout;
 pub mod manage_directory;
 mod notes;
 pub mod opt_out;
+mod pacing;
 mod planner;
 mod query;
 pub mod read_log;

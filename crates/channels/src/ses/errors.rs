@@ -10,7 +10,7 @@ use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
 use domain::FailureCode;
 
 use crate::http::not_reached;
-use crate::{Outcome, Problem, SenderProblem};
+use crate::{Limited, Outcome, Problem, SenderProblem};
 
 /// The daily quota is a rolling 24 hours, so that a part of it comes back all the time.
 const DAILY_QUOTA_PAUSE: Duration = Duration::from_hours(1);
@@ -72,7 +72,7 @@ pub(super) fn failure(error: &SdkError<SendRawEmailError>, transmitted: bool) ->
         }
         _ if !transmitted => {
             let problem = Problem::ours("The request could not be signed, so it was not sent");
-            Outcome::Retry { after: None, slow_down: false, problem }
+            Outcome::Retry { after: None, limited: None, problem }
         }
         _ if never_connected(error) => not_reached(),
         SdkError::TimeoutError(_) => unknown("The provider did not answer in time"),
@@ -101,15 +101,15 @@ fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Outcome {
     let text = text.to_ascii_lowercase();
     match code.and_then(class_of) {
         Some(Class::Throttle) if text.contains("daily") => {
-            Outcome::Retry { after: Some(DAILY_QUOTA_PAUSE), slow_down: true, problem }
+            Outcome::Retry { after: Some(DAILY_QUOTA_PAUSE), limited: Some(Limited::Sender), problem }
         }
-        Some(Class::Throttle) => Outcome::Retry { after: None, slow_down: true, problem },
+        Some(Class::Throttle) => Outcome::Retry { after: None, limited: Some(Limited::Sender), problem },
         Some(Class::Server) => Outcome::Unknown { problem },
         Some(Class::Sender(reason)) => Outcome::SenderRefused { reason, problem },
         Some(Class::Message) => rejected(&text, problem),
         Some(Class::Parameter) => Outcome::Refused { code: FailureCode::InvalidEmail, problem },
         None => match status {
-            429 => Outcome::Retry { after: None, slow_down: true, problem },
+            429 => Outcome::Retry { after: None, limited: Some(Limited::Sender), problem },
             401 | 403 => Outcome::SenderRefused { reason: SenderProblem::Credentials, problem },
             400..=499 if status != 408 => Outcome::Refused { code: FailureCode::ProviderRejected, problem },
             _ => Outcome::Unknown { problem },
@@ -158,7 +158,7 @@ mod tests {
     fn an_unknown_code_is_judged_by_its_status() {
         assert!(matches!(refusal(503, Some("New"), None), Outcome::Unknown { .. }));
         assert!(matches!(refusal(400, Some("New"), None), Outcome::Refused { .. }));
-        assert!(matches!(refusal(429, None, None), Outcome::Retry { slow_down: true, .. }));
+        assert!(matches!(refusal(429, None, None), Outcome::Retry { limited: Some(Limited::Sender), .. }));
         assert!(matches!(refusal(403, None, None), Outcome::SenderRefused { .. }));
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::codes::{Class, class_of};
 use crate::http::Answer;
-use crate::{Outcome, Problem, SenderProblem};
+use crate::{Limited, Outcome, Problem, SenderProblem};
 
 /// Twilio does maintenance for minutes, not hours.
 const MAINTENANCE_PAUSE: Duration = Duration::from_mins(1);
@@ -34,7 +34,7 @@ pub(super) fn refusal(answer: &Answer) -> Outcome {
         None => answer.bare_problem(),
     };
     match answer.status {
-        429 => Outcome::Retry { after: answer.retry_after, slow_down: true, problem },
+        429 => Outcome::Retry { after: answer.retry_after, limited: Some(Limited::Sender), problem },
         // 408 is said by a server that waits for the rest of a request, and by some that stopped waiting for themselves.
         400..=499 if answer.status != 408 => {
             match error.code.and_then(|code| Some((code, class_of(code)?))) {
@@ -58,13 +58,15 @@ fn unknown_refusal(status: u16, code: Option<u32>, problem: Problem) -> Outcome 
 /// What a known code means in the answer to our own request.
 fn verdict(code: u32, class: Class, retry_after: Option<Duration>, problem: Problem) -> Outcome {
     match class {
-        Class::Throttle => Outcome::Retry { after: retry_after, slow_down: true, problem },
+        Class::Throttle => Outcome::Retry { after: retry_after, limited: Some(Limited::Sender), problem },
         Class::Maintenance => {
-            Outcome::Retry { after: retry_after.or(Some(MAINTENANCE_PAUSE)), slow_down: false, problem }
+            Outcome::Retry { after: retry_after.or(Some(MAINTENANCE_PAUSE)), limited: None, problem }
         }
-        Class::DailyCap => {
-            Outcome::Retry { after: retry_after.or(Some(DAILY_CAP_PAUSE)), slow_down: true, problem }
-        }
+        Class::DailyCap => Outcome::Retry {
+            after: retry_after.or(Some(DAILY_CAP_PAUSE)),
+            limited: Some(Limited::Sender),
+            problem,
+        },
         Class::Server | Class::ProviderAmbiguous | Class::ProviderInternalFailed => {
             Outcome::Unknown { problem }
         }

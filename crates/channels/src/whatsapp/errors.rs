@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 
 use super::codes::{Class, class_of};
 use crate::http::Answer;
-use crate::{Outcome, Problem, SenderProblem};
+use crate::{Limited, Outcome, Problem, SenderProblem};
 
 /// One message in 6 seconds goes to one recipient; a burst is paid back (131056).
 const PAIR_PAUSE: Duration = Duration::from_secs(6);
@@ -82,7 +82,7 @@ pub(super) fn refusal(answer: &Answer) -> Outcome {
 /// A refusal whose code we do not know: here the status is all there is.
 fn unknown_refusal(answer: &Answer, code: Option<u32>, problem: Problem) -> Outcome {
     match (answer.status, code) {
-        (429, _) => Outcome::Retry { after: answer.retry_after, slow_down: true, problem },
+        (429, _) => Outcome::Retry { after: answer.retry_after, limited: Some(Limited::Sender), problem },
         (401, _) | (403, None) => Outcome::SenderRefused { reason: SenderProblem::Credentials, problem },
         (404, None) => Outcome::SenderRefused { reason: SenderProblem::Configuration, problem },
         (408, _) => Outcome::Unknown { problem },
@@ -94,7 +94,8 @@ fn unknown_refusal(answer: &Answer, code: Option<u32>, problem: Problem) -> Outc
 fn throttled(code: u32, retry_after: Option<Duration>, problem: Problem) -> Outcome {
     // 131056 is about this recipient alone: the sender's other messages need not wait.
     let pair = code == 131_056;
-    Outcome::Retry { after: retry_after.or(pair.then_some(PAIR_PAUSE)), slow_down: !pair, problem }
+    let limited = if pair { Limited::Recipient } else { Limited::Sender };
+    Outcome::Retry { after: retry_after.or(pair.then_some(PAIR_PAUSE)), limited: Some(limited), problem }
 }
 
 /// What a known code means in the answer to our own request.
@@ -107,7 +108,7 @@ fn verdict(code: u32, class: Class, problem: Problem) -> Outcome {
         Class::Account => Outcome::SenderRefused { reason: account_problem(code), problem },
         Class::TemplatePaused => Outcome::SenderRefused { reason: SenderProblem::TemplatePaused, problem },
         Class::TemplateRequest if code == 134_101 => {
-            Outcome::Retry { after: Some(SYNC_PAUSE), slow_down: false, problem }
+            Outcome::Retry { after: Some(SYNC_PAUSE), limited: None, problem }
         }
         Class::TemplateRequest
         | Class::TemplateDisabled

@@ -12,7 +12,7 @@ mod twilio_send;
 mod whatsapp_calls;
 mod whatsapp_send;
 
-use channels::{Outcome, Outgoing, Problem};
+use channels::{Limited, Outcome, Outgoing, Problem};
 use domain::content::Rendered;
 use domain::member::Address;
 use domain::{MessageId, OrgId, Timestamp};
@@ -109,9 +109,16 @@ fn brief(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted { segments: None, .. } => "accepted".into(),
         Outcome::Accepted { segments: Some(segments), .. } => format!("accepted {segments}"),
-        Outcome::Retry { after, slow_down, .. } => {
+        Outcome::Retry { after, limited, .. } => {
             let after = after.map_or(String::new(), |after| format!(" after {}", after.as_secs()));
-            format!("{}{after}", if *slow_down { "slow down" } else { "retry" })
+            format!(
+                "{}{after}",
+                match limited {
+                    Some(Limited::Sender) => "slow down",
+                    Some(Limited::Recipient) => "recipient later",
+                    None => "retry",
+                }
+            )
         }
         Outcome::Unknown { .. } => "unknown".into(),
         Outcome::Refused { code, .. } => code.as_str().into(),

@@ -6,6 +6,8 @@ use super::{Day, Grid, TOLERANCE};
 use crate::Timestamp;
 use crate::settings::{ChannelSettings, Rate};
 
+/// How much of its rate a group of calls may take at once: one read of opt-outs answers for all its calls.
+const GROUP_LASTS: Duration = Duration::from_millis(500);
 /// After so long without a new request for patience, a sender that was slowed down is trusted with twice its pace again.
 const SLOWER_FOR: Duration = Duration::from_secs(30);
 /// How often the pace is halved at most: to a 64th.
@@ -18,6 +20,14 @@ pub struct Terms {
     pub rate: Rate,
     /// Messages in any 24 hours.
     pub per_day: Option<u32>,
+}
+
+impl Terms {
+    /// How long the sender takes for so many slots.
+    pub fn length(self, units: u64) -> Duration {
+        let origin = Timestamp::from_millis(0);
+        Grid { origin, rate: self.rate }.begin(units).since(origin)
+    }
 }
 
 impl From<&ChannelSettings> for Terms {
@@ -132,6 +142,12 @@ impl Meter {
     /// Messages that may have a slot today.
     pub fn room(&self, now: Timestamp) -> u32 {
         self.day.turned_to(Day::quarter_of(now).max(self.day.quarter)).room(self.per_day)
+    }
+
+    /// Slots that a group of calls may take at once, at least one.
+    pub fn units_of_a_group(&self, terms: Terms, now: Timestamp) -> u64 {
+        let per_group = u128::from(terms.rate.thousandths()) * GROUP_LASTS.as_millis() / 1_000_000;
+        (u64::try_from(per_group).unwrap_or(u64::MAX) / self.stride(now)).max(1)
     }
 
     /// From one slot that is used to the next.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use channels::ses::CertificateCache;
-use domain::{Clock, Ids, OrgId, Timestamp};
+use domain::{Clock, Ids, OrgId, Timer, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use queue::Queue;
@@ -54,6 +54,8 @@ pub struct Wiring<'a> {
     pub urls: &'a BTreeMap<String, String>,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Waiting.
+    pub timer: Arc<dyn Timer>,
     /// Randomness.
     pub ids: Arc<dyn Ids>,
 }
@@ -79,6 +81,7 @@ impl Wiring<'_> {
             queue: self.queue(&format!("dispatch-{}", C::CHANNEL)),
             secrets: Arc::new(Secrets),
             clock: Arc::clone(&self.clock),
+            timer: Arc::clone(&self.timer),
             ids: Arc::clone(&self.ids),
             notes: Notes::default(),
             connect,

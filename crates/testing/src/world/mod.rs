@@ -82,6 +82,7 @@ impl World {
             sqs: &clients.sqs,
             urls: &urls,
             clock: Arc::clone(&clock) as _,
+            timer: Arc::clone(&clock) as _,
             ids: Arc::new(CountingIds::default()),
         };
         let channels =

@@ -1,43 +1,46 @@
-//! One group of calls: mark, gate 2, calls, record. In this order, whatever happens.
+//! One group of calls: mark and gate 2, slots, calls, record. In this order, whatever happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use channels::{Outcome, Outgoing, Sender};
+use channels::{Limited, Outcome, Outgoing, Sender};
 use domain::content::Rendered;
 use domain::gate::Refusal;
 use domain::variables::Variable;
-use domain::{FailureCode, MessageId, Reason, SkipCode, Timestamp};
-use futures_util::future::join_all;
-use store::directory::AddressHash;
+use domain::{Channel, FailureCode, MessageId, OrgId, Reason, SkipCode, Timestamp};
+use futures_util::future::{join, join_all};
+use store::directory::{AddressHash, OptOutsSince};
 use store::parcel::Held;
 use store::row::{Change, Row};
 
 use super::outcome::{InHand, change_of, end, put_off};
 use super::sender::Line;
+use super::slots::{self, Turn};
 use super::{Connect, Dispatch, Work, record};
-use crate::Error;
+use crate::{Error, pacing};
 
 /// Gate 2 is read at most this long before a call (P4), less what the calls need to start.
 const GATE_HOLDS: Duration = Duration::from_millis(900);
 /// How far back gate 2 reads before gate 1 looked: the most by which the clocks of two functions may differ, and what an index may lag.
 const GATE_MARGIN: Duration = Duration::from_mins(1);
 
+/// Before slots that begin later than this, gate 2 is read again when their time is near.
+const NEAR: Duration = Duration::from_millis(100);
+/// How often slots are taken for calls of a group that were late for theirs.
+const ROUNDS: u32 = 4;
+
 /// What became of a group.
 pub(super) enum Sent {
-    /// It was handed over or refused.
-    Done {
-        /// Its rows, as they are now.
-        rows: Vec<Row>,
-        /// Whether the provider asked for patience.
-        throttled: bool,
-    },
+    /// It was handed over or refused: its rows, as they are now.
+    Done(Vec<Row>),
+    /// Nobody was called: the sender has no slots before.
+    NotBefore(Timestamp),
     /// The claim was lost before the calls began.
     Lost,
 }
 
 /// A row and what it says, or why it cannot be said.
-struct Letter {
+pub(super) struct Letter {
     row: Row,
     /// What stands for its address in opt-outs and links.
     hash: Option<AddressHash>,
@@ -45,76 +48,189 @@ struct Letter {
     unsubscribe_url: Option<String>,
 }
 
+impl Letter {
+    /// Slots that it takes; none if it is not sent.
+    pub(super) fn units(&self, channel: Channel) -> u64 {
+        self.rendered.as_ref().map_or(0, |rendered| pacing::units(channel, rendered))
+    }
+}
+
+/// Gate 2, as it was read.
+struct Gate {
+    opt_outs: OptOutsSince,
+    read_at: Timestamp,
+}
+
+/// A letter and what became of it so far.
+struct InHandNow {
+    letter: Letter,
+    called: Option<Called>,
+}
+
+/// Marks the group, calls, and records what came of it.
 pub(super) async fn send<C: Connect>(
     deps: &Dispatch<C>,
     work: &mut Work<'_>,
     line: &mut Line<C::Sender>,
-    rows: Vec<Row>,
+    letters: Vec<Letter>,
 ) -> Result<Sent, Error> {
-    let letters: Vec<Letter> = rows.into_iter().map(|row| letter(deps, work, row)).collect();
-    let Some(last) = letters.last() else { return Ok(Sent::Done { rows: Vec::new(), throttled: false }) };
+    let Some(last) = letters.last() else { return Ok(Sent::Done(Vec::new())) };
     let (org, send) = (work.action.org_id.clone(), work.action.id.ulid());
     let before = work.parcel.mark;
     let mark = last.row.id.slot + 1;
     let now = deps.clock.now();
-    match deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now).await {
+    let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now);
+    let (marked, gate) = join(marked, read_gate(deps, work)).await;
+    match marked {
         Ok(Held::Yes) => {}
         Ok(Held::Lost) => return Ok(Sent::Lost),
-        Err(error) => return put_back(deps, work, before, error.into()).await,
+        Err(error) => return given_up(deps, work, before, error.into()).await,
     }
     work.parcel.mark = mark;
     work.parcel.marked_at = Some(now);
     if let Some(claim) = &mut work.parcel.claim {
         claim.until = now + store::parcel::CLAIM;
     }
-
-    // After the mark, so that nothing slow stands between the gate and the calls.
-    let gate_read_at = deps.clock.now();
-    let gate = match deps.store.opt_outs_since(&org, work.parcel.gate1_at - GATE_MARGIN).await {
+    let mut gate = match gate {
         Ok(gate) => gate,
-        Err(error) => return put_back(deps, work, before, error.into()).await,
+        Err(error) => return given_up(deps, work, before, error).await,
     };
-    let calls = letters.into_iter().map(|letter| async {
-        let opted_out = |hash| gate.has_opted_out(C::CHANNEL, letter.row.member_id.as_ref(), hash);
-        let skip = letter.hash.as_ref().is_some_and(opted_out);
-        (call(deps, line, &org, &letter, skip, gate_read_at).await, letter.row)
-    });
-    let results = join_all(calls).await;
 
+    let mut group: Vec<InHandNow> =
+        letters.into_iter().map(|letter| InHandNow { letter, called: None }).collect();
+    for round in 0..ROUNDS {
+        match call_in_turn(deps, work, line, &mut gate, &mut group).await {
+            Ok(None) => {}
+            // Nobody was called yet: without its mark the group is not unknown but simply not sent.
+            Ok(Some(at)) if round == 0 => {
+                put_back(deps, work, before).await?;
+                work.parcel.mark = before;
+                return Ok(Sent::NotBefore(at));
+            }
+            Err(error) if round == 0 => return given_up(deps, work, before, error).await,
+            // What was answered has to be recorded before anything else.
+            Ok(Some(_)) | Err(_) => break,
+        }
+        if group.iter().all(|one| one.called.is_some()) {
+            break;
+        }
+        line.was_late();
+    }
+    finish(deps, work, line, group, gate.read_at).await.map(Sent::Done)
+}
+
+async fn read_gate<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>) -> Result<Gate, Error> {
+    let read_at = deps.clock.now();
+    let since = work.parcel.gate1_at - GATE_MARGIN;
+    Ok(Gate { opt_outs: deps.store.opt_outs_since(&work.action.org_id, since).await?, read_at })
+}
+
+/// One try of those of the group that were not called yet, each in its slot. If the sender has no slots, when it may have some.
+async fn call_in_turn<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    line: &mut Line<C::Sender>,
+    gate: &mut Gate,
+    group: &mut [InHandNow],
+) -> Result<Option<Timestamp>, Error> {
+    let org = &work.action.org_id;
+    let mut waiting: Vec<&mut InHandNow> = group.iter_mut().filter(|one| one.called.is_none()).collect();
+    let units: u64 = waiting.iter().map(|one| one.letter.units(C::CHANNEL)).sum();
+    let messages = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    let slots = match slots::take(deps, org, line, units, messages).await? {
+        Turn::Ours(slots) => slots,
+        Turn::NotBefore(at) => return Ok(Some(at)),
+    };
+    if slots.begin(units.saturating_sub(1)).since(gate.read_at) + NEAR > GATE_HOLDS {
+        let near = slots.begin(0) - NEAR;
+        deps.timer.sleep(near.since(deps.clock.now())).await;
+        *gate = read_gate(deps, work).await?;
+    }
+    let (line, gate) = (&*line, &*gate);
+    let mut unit = 0;
+    let calls = waiting.iter().map(|one| {
+        let begin = slots.begin(unit);
+        unit += one.letter.units(C::CHANNEL);
+        call(deps, line, org, &one.letter, gate, begin)
+    });
+    let called = join_all(calls).await;
+    let unused = called.iter().filter(|called| !matches!(called, Some(Called::Answered { .. }))).count();
+    for (one, called) in waiting.iter_mut().zip(called) {
+        one.called = called;
+    }
+    if unused > 0 && line.terms.per_day.is_some() {
+        let unused = u32::try_from(unused).unwrap_or(u32::MAX);
+        let uncounted = deps.store.uncount_messages(org, C::CHANNEL, slots.quarter(units), unused);
+        if let Err(error) = uncounted.await {
+            // They stay counted, which is safe. What was called has to be recorded.
+            tracing::warn!(error = %telemetry::chain(&error), "messages that were not sent stay counted for the day");
+        }
+    }
+    Ok(None)
+}
+
+/// Records what became of a group, and learns from it.
+async fn finish<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    line: &mut Line<C::Sender>,
+    group: Vec<InHandNow>,
+    gate2_at: Timestamp,
+) -> Result<Vec<Row>, Error> {
     let at = deps.clock.now();
-    let since = (work.claimed_at, gate_read_at);
-    let changes: Vec<(MessageId, Change)> =
-        results.iter().map(|(called, row)| (row.id, called.change(row, since, at))).collect();
+    let mut held_up: HashMap<AddressHash, u32> = HashMap::new();
+    let mut changes: Vec<(MessageId, Change)> = Vec::new();
+    for one in &group {
+        let mut to_this_recipient = 1;
+        if let (Some(called), Some(hash)) = (&one.called, &one.letter.hash)
+            && called.is_held_up_by_its_recipient()
+        {
+            let count = held_up.entry(hash.clone()).or_default();
+            *count += 1;
+            to_this_recipient = *count;
+        }
+        let hand = |tried_at, until| InHand {
+            claimed_at: work.claimed_at,
+            gate2_at,
+            at: tried_at,
+            until,
+            to_this_recipient,
+        };
+        let row = &one.letter.row;
+        let change =
+            one.called.as_ref().map_or_else(|| put_off(row, hand(at, at)), |called| called.change(row, hand));
+        changes.push((row.id, change));
+    }
     // Before anything else that may fail: an outcome that is not recorded is unknown for ever.
     record(deps, work, &changes).await?;
     let mut done = Vec::new();
-    let mut throttled = false;
-    for ((called, mut row), (_, change)) in results.into_iter().zip(&changes) {
-        match &called {
-            Called::Answered { outcome, .. } => {
-                throttled |= matches!(outcome, Outcome::Retry { slow_down: true, .. });
-                line.learn(deps, &org, outcome, &row, at).await?;
-            }
-            // We are too slow ourselves: a pause helps here, too.
-            Called::TooLate { .. } => throttled = true,
-            Called::Ended(_) => {}
+    for (one, (_, change)) in group.into_iter().zip(&changes) {
+        let mut row = one.letter.row;
+        if let Some(Called::Answered { outcome, .. }) = &one.called {
+            line.learn(deps, &work.action.org_id, outcome, &row, at).await?;
         }
         apply(&mut row, change);
         done.push(row);
     }
-    Ok(Sent::Done { rows: done, throttled })
+    Ok(done)
 }
 
-/// Takes the mark back after a fault before the first call: without its mark the group is not unknown but simply not sent.
-async fn put_back<C: Connect>(
+/// Takes the mark back before the first call: without its mark the group is not unknown but simply not sent.
+async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, before: u16) -> Result<(), Error> {
+    let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
+    deps.store.move_mark(org, send, work.parcel, &work.holder, before, now).await?;
+    Ok(())
+}
+
+/// A fault before the first call.
+async fn given_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
     before: u16,
     fault: Error,
 ) -> Result<Sent, Error> {
-    let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
     // If that fails too, the fault that came first says more.
-    if let Err(error) = deps.store.move_mark(org, send, work.parcel, &work.holder, before, now).await {
+    if let Err(error) = put_back(deps, work, before).await {
         tracing::warn!(bulk_action_id = %work.action.id, error = %telemetry::chain(&error), "a mark was not taken back");
     }
     Err(fault)
@@ -124,51 +240,57 @@ async fn put_back<C: Connect>(
 enum Called {
     /// The provider was called.
     Answered { outcome: Outcome, tried_at: Timestamp, answered_at: Timestamp },
-    /// It was not: gate 2 was read too long ago to vouch for the row, which goes back for the next pass.
-    TooLate { tried_at: Timestamp },
     /// It was not and will not be.
-    Ended(Reason),
+    Ended { reason: Reason, at: Timestamp },
 }
 
 impl Called {
-    /// `since`: when the parcel was claimed, and when gate 2 was read.
-    fn change(&self, row: &Row, since: (Timestamp, Timestamp), now: Timestamp) -> Change {
-        let (claimed_at, gate2_at) = since;
-        let hand = |at, until| InHand { claimed_at, gate2_at, at, until };
+    fn change(&self, row: &Row, hand: impl Fn(Timestamp, Timestamp) -> InHand) -> Change {
         match self {
             Self::Answered { outcome, tried_at, answered_at } => {
                 change_of(outcome, row, hand(*tried_at, *answered_at))
             }
-            Self::TooLate { tried_at } => put_off(row, hand(*tried_at, now)),
-            Self::Ended(reason) => end(row, hand(gate2_at, now), *reason),
+            Self::Ended { reason, at } => end(row, hand(*at, *at), *reason),
         }
+    }
+
+    fn is_held_up_by_its_recipient(&self) -> bool {
+        let limited = Some(Limited::Recipient);
+        matches!(self, Self::Answered { outcome: Outcome::Retry { limited: by, .. }, .. } if *by == limited)
     }
 }
 
+/// Calls the provider for one letter in the slot that begins at `begin`; `None` if it was too late for that.
 async fn call<C: Connect>(
     deps: &Dispatch<C>,
     line: &Line<C::Sender>,
-    org: &domain::OrgId,
+    org: &OrgId,
     letter: &Letter,
-    skip: bool,
-    gate_read_at: Timestamp,
-) -> Called {
-    if skip {
-        return Called::Ended(Reason::Skipped(SkipCode::OptedOut));
+    gate: &Gate,
+    begin: Timestamp,
+) -> Option<Called> {
+    let ended = |reason| Some(Called::Ended { reason, at: deps.clock.now() });
+    let opted_out = |hash| gate.opt_outs.has_opted_out(C::CHANNEL, letter.row.member_id.as_ref(), hash);
+    if letter.hash.as_ref().is_some_and(opted_out) {
+        return ended(Reason::Skipped(SkipCode::OptedOut));
     }
     // A row that never had an address was never queued.
     let Some(to) = &letter.row.address else {
         let erased = letter.row.erased;
-        let code = if erased { FailureCode::MemberNotFound } else { FailureCode::InternalError };
-        return Called::Ended(Reason::Failed(code));
+        return ended(Reason::Failed(if erased {
+            FailureCode::MemberNotFound
+        } else {
+            FailureCode::InternalError
+        }));
     };
     let content = match &letter.rendered {
         Ok(content) => content,
-        Err(reason) => return Called::Ended(*reason),
+        Err(reason) => return ended(*reason),
     };
+    let in_time = slots::is_in_time(deps, begin).await;
     let tried_at = deps.clock.now();
-    if tried_at.since(gate_read_at) > GATE_HOLDS {
-        return Called::TooLate { tried_at };
+    if !in_time || tried_at.since(gate.read_at) > GATE_HOLDS {
+        return None;
     }
     let outgoing = Outgoing {
         message_id: letter.row.id,
@@ -178,11 +300,11 @@ async fn call<C: Connect>(
         unsubscribe_url: letter.unsubscribe_url.as_deref(),
     };
     let outcome = line.sender.send(&outgoing).await;
-    Called::Answered { outcome, tried_at, answered_at: deps.clock.now() }
+    Some(Called::Answered { outcome, tried_at, answered_at: deps.clock.now() })
 }
 
 /// Writes the message for its recipient. It was written once at gate 1, so a failure here is one of ours.
-fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
+pub(super) fn letter<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, row: Row) -> Letter {
     let org = &work.action.org_id;
     let hash = row.address.as_ref().map(|address| deps.store.address_hash(org, address));
     let unsubscribe_url = hash.as_ref().and_then(|hash| deps.connect.unsubscribe_url(org, hash));

@@ -4,14 +4,16 @@
 mod group;
 mod outcome;
 mod sender;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use channels::Sender;
 use domain::content::Prepared;
+use domain::pace::{Ahead, Terms};
 use domain::variables::VariableError;
-use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timestamp, Unknown};
+use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timer, Timestamp, Unknown};
 use queue::Queue;
 use store::Store;
 use store::action::Action;
@@ -20,7 +22,7 @@ use store::row::{Call, Calls, Change, Row, Verdict};
 use wire::queue::DispatchJob;
 
 use crate::secrets::SecretSource;
-use crate::{Error, Notes, jobs};
+use crate::{Error, Notes, jobs, pacing};
 
 pub use sender::{Connect, Email, Sms, WhatsApp};
 
@@ -28,6 +30,8 @@ pub use sender::{Connect, Email, Sms, WhatsApp};
 pub const GROUP: usize = 20;
 /// What recording a group's outcomes may take, kept free at the end of a claim and of a function's time.
 const RECORDING: Duration = Duration::from_secs(5);
+/// What a group may wait for its slots.
+const SLOTS: Duration = Duration::from_secs(10);
 /// Claims that may die without the mark having moved before a parcel is given up.
 const MAX_DEATHS: u32 = 5;
 /// How long a sender that was refused as a whole is left alone before one message tries it again.
@@ -43,6 +47,8 @@ pub struct Dispatch<C> {
     pub secrets: Arc<dyn SecretSource>,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Waiting for a slot.
+    pub timer: Arc<dyn Timer>,
     /// Claim holders.
     pub ids: Arc<dyn Ids>,
     /// Promises of changes.
@@ -60,6 +66,12 @@ struct Work<'a> {
     holder: String,
     /// When it was claimed.
     claimed_at: Timestamp,
+    /// Whether it is a reply or a single message.
+    ahead: Ahead,
+    /// The sender's terms, as far as they are known, and slots per message so far.
+    terms: Option<Terms>,
+    units: u64,
+    messages: u64,
 }
 
 /// Why the loop over the groups ended.
@@ -72,8 +84,8 @@ enum Stop {
     Lost,
     /// The sender was refused as a whole: nothing of it can be sent for now.
     SenderRefused,
-    /// The provider asked for patience: what is left would only be refused too.
-    Throttled,
+    /// The sender has no slots before.
+    NotBefore(Timestamp),
 }
 
 /// Does one job until it is done or `deadline` nears.
@@ -85,7 +97,7 @@ pub async fn dispatch<C: Connect>(
     job: DispatchJob,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel, direct: _ } = job;
+    let DispatchJob::V1 { org_id, bulk_action_id, chunk, channel, direct } = job;
     if channel != C::CHANNEL {
         return Err(Error::Missing("a parcel of this channel"));
     }
@@ -106,7 +118,17 @@ pub async fn dispatch<C: Connect>(
     let content = deps.store.content(&org_id, bulk_action_id).await?.ok_or(Error::Missing("the content"))?;
     let content = content.message(channel).ok_or(Error::Missing("the channel's content"))?;
     let message = content.body.prepare();
-    let mut work = Work { action: &action, message, parcel: &mut parcel, holder, claimed_at: now };
+    let mut work = Work {
+        action: &action,
+        message,
+        parcel: &mut parcel,
+        holder,
+        claimed_at: now,
+        ahead: if direct { Ahead::Direct } else { Ahead::Bulk },
+        terms: None,
+        units: 0,
+        messages: 0,
+    };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.channel == channel).collect();
@@ -203,7 +225,7 @@ async fn send_all<C: Connect>(
         return Ok(Stop::Through);
     }
     let org = &work.action.org_id;
-    let mut line = match sender::open(deps, org).await? {
+    let mut line = match sender::open(deps, org, work.ahead).await? {
         sender::Opened::Line(line) => line,
         sender::Opened::NoCredentials => return Ok(Stop::SenderRefused),
         sender::Opened::NotConfigured => {
@@ -211,37 +233,57 @@ async fn send_all<C: Connect>(
             return Ok(Stop::Through);
         }
     };
-    while !left.is_empty() {
+    loop {
+        work.terms = Some(line.terms);
         if line.resting(deps.clock.now()) {
             return Ok(Stop::SenderRefused);
         }
-        // A call's time-out and the record of the group must fit into the claim and into the function's time.
-        let until = deps.clock.now() + line.sender.timeout() + RECORDING;
+        // The wait for slots, a call's time-out and the record of the group must fit into the claim and into the function's time.
+        let until = deps.clock.now() + SLOTS + line.sender.timeout() + RECORDING;
         if until > deadline || work.parcel.claim.as_ref().is_none_or(|claim| until > claim.until) {
             return Ok(Stop::OutOfTime);
         }
-        let size = line.group_size().min(left.len());
-        let indexes: Vec<usize> = left.drain(..size).collect();
-        let group = take(rows, &indexes);
-        match group::send(deps, work, &mut line, group).await? {
+        let letters = next_group(deps, work, &line, rows, &left);
+        let indexes: Vec<usize> = left.drain(..letters.len()).collect();
+        match group::send(deps, work, &mut line, letters).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
-            group::Sent::Done { rows: changed, throttled } => {
+            group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
+            group::Sent::Done(changed) => {
                 for (index, row) in indexes.into_iter().zip(changed) {
                     if let Some(place) = rows.get_mut(index) {
                         *place = row;
                     }
                 }
-                if throttled {
-                    return Ok(Stop::Throttled);
-                }
             }
         }
+        if left.is_empty() {
+            return Ok(Stop::Through);
+        }
+        line.look(deps, &work.action.org_id).await?;
     }
-    Ok(Stop::Through)
 }
 
-fn take(rows: &[Row], indexes: &[usize]) -> Vec<Row> {
-    indexes.iter().filter_map(|index| rows.get(*index).cloned()).collect()
+/// The next messages that go together: as many as a group may have, and as many slots.
+fn next_group<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &mut Work<'_>,
+    line: &sender::Line<C::Sender>,
+    rows: &[Row],
+    left: &[usize],
+) -> Vec<group::Letter> {
+    let size = line.group_size(deps.clock.now());
+    let (mut letters, mut units) = (Vec::new(), 0);
+    for row in left.iter().filter_map(|index| rows.get(*index)).take(size.messages) {
+        let letter = group::letter(deps, work, row.clone());
+        units += letter.units(C::CHANNEL);
+        if units > size.units && !letters.is_empty() {
+            break;
+        }
+        work.units += letter.units(C::CHANNEL);
+        work.messages += 1;
+        letters.push(letter);
+    }
+    letters
 }
 
 /// Records changes of the parcel's rows, after promising them to the counts.
@@ -266,17 +308,21 @@ async fn release<C: Connect>(
 ) -> Result<(), Error> {
     let now = deps.clock.now();
     let pass = work.parcel.pass;
-    let left = rows.iter().any(|row| waits(row, pass));
+    let left = rows.iter().filter(|row| waits(row, pass)).count();
     let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
     let release = match (stop, refused) {
         (Stop::Lost, _) => return Ok(()),
         (Stop::OutOfTime, _) => Release::Later(again(now, now)),
-        (Stop::SenderRefused, _) if left => Release::Later(again(now + PROBE_AFTER, now)),
-        (Stop::Throttled, _) if left => Release::Later(again(now + patience(deps), now)),
-        (Stop::Through | Stop::SenderRefused | Stop::Throttled, Some(at)) => {
+        (Stop::SenderRefused, _) if left > 0 => {
+            Release::Later(again(queue_up(deps, work, left, now + PROBE_AFTER).await?, now))
+        }
+        (Stop::NotBefore(at), _) if left > 0 => {
+            Release::Later(again(queue_up(deps, work, left, at.max(now)).await?, now))
+        }
+        (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), Some(at)) => {
             Release::NextPass(again(at.max(now), now))
         }
-        (Stop::Through | Stop::SenderRefused | Stop::Throttled, None) => Release::Done,
+        (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), None) => Release::Done,
     };
     let (org, id) = (&work.action.org_id, work.action.id);
     let held = deps.store.release_parcel(org, id.ulid(), work.parcel, &work.holder, release).await?;
@@ -289,12 +335,20 @@ async fn release<C: Connect>(
     }
 }
 
-/// What is due later than SQS can delay is left to reconcile.
-fn again(at: Timestamp, now: Timestamp) -> Again {
-    Again { at, queued: jobs::delay(now, at) <= queue::MAX_DELAY }
+/// When it is the turn of the messages that are left, not before `from`. Replies and single sends do not queue up.
+async fn queue_up<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    left: usize,
+    from: Timestamp,
+) -> Result<Timestamp, Error> {
+    let (Some(terms), Ahead::Bulk) = (work.terms, work.ahead) else { return Ok(from) };
+    let left = u64::try_from(left).unwrap_or(u64::MAX);
+    let units = (left * work.units.max(1)).div_ceil(work.messages.max(1));
+    pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, pacing::Work { terms, units, from }).await
 }
 
-/// Between one and four seconds: parcels that were refused together should not come back together.
-fn patience<C: Connect>(deps: &Dispatch<C>) -> Duration {
-    Duration::from_millis(1000 + u64::try_from(deps.ids.random() % 3000).unwrap_or(0))
+/// What is due later than a little ahead is left to reconcile.
+fn again(at: Timestamp, now: Timestamp) -> Again {
+    Again { at, queued: jobs::delay(now, at) <= jobs::HANDED_OUT_BEFORE }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use channels::{Outcome, Problem};
+use channels::{Limited, Outcome, Problem};
 use domain::{FailureCode, Reason, SkipCode, Timestamp, Unknown};
 use store::row::{Call, Calls, Change, Row, Verdict};
 
@@ -14,7 +14,7 @@ const MAX_ATTEMPTS: u32 = 5;
 const FIRST_PAUSE_S: u64 = 2;
 const LONGEST_PAUSE_S: u64 = 300;
 /// The pause after a refusal that asks for patience without saying how much.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const SLOWED_FOR: Duration = Duration::from_secs(2);
 
 /// When a message was in hand.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,8 @@ pub(super) struct InHand {
     pub(super) at: Timestamp,
     /// When the answer came, or it was clear that there is none.
     pub(super) until: Timestamp,
+    /// Messages of the group to the same recipient that a limit of the recipient's held up, this one and those before it: each takes its time.
+    pub(super) to_this_recipient: u32,
 }
 
 impl InHand {
@@ -70,10 +72,10 @@ pub(super) fn change_of(outcome: &Outcome, row: &Row, hand: InHand) -> Change {
         Outcome::OptedOut { problem } => {
             ended(Reason::Skipped(SkipCode::OptedOut), Verdict::OptedOutThere, problem)
         }
-        Outcome::Retry { slow_down: false, problem, .. } if attempts >= MAX_ATTEMPTS => {
+        Outcome::Retry { limited: None, problem, .. } if attempts >= MAX_ATTEMPTS => {
             ended(Reason::Failed(FailureCode::ProviderUnavailable), for_now(problem), problem)
         }
-        Outcome::Retry { after, slow_down: false, problem } => Change::TryAgain {
+        Outcome::Retry { after, limited: None, problem } => Change::TryAgain {
             pass: row.pass + 1,
             attempts,
             tried_at,
@@ -82,8 +84,12 @@ pub(super) fn change_of(outcome: &Outcome, row: &Row, hand: InHand) -> Change {
             calls: hand.record(row, for_now(problem), Some(problem)),
         },
         // A refusal that asks for patience is not an attempt that failed.
-        Outcome::Retry { after, slow_down: true, problem } => {
-            uncounted(row, hand, at + after.unwrap_or(PATIENCE), Verdict::Later, Some(problem))
+        Outcome::Retry { after, limited: Some(Limited::Sender), problem } => {
+            uncounted(row, hand, at + after.unwrap_or(SLOWED_FOR), Verdict::Later, Some(problem))
+        }
+        Outcome::Retry { after, limited: Some(Limited::Recipient), problem } => {
+            let wait = after.unwrap_or(SLOWED_FOR).saturating_mul(hand.to_this_recipient);
+            uncounted(row, hand, at + wait, Verdict::Later, Some(problem))
         }
         Outcome::SenderRefused { problem, .. } => {
             uncounted(row, hand, at + PROBE_AFTER, Verdict::SenderRefused, Some(problem))
@@ -98,7 +104,7 @@ fn for_now(problem: &Problem) -> Verdict {
 
 /// A row that was not called after all: it belongs to the next pass.
 pub(super) fn put_off(row: &Row, hand: InHand) -> Change {
-    uncounted(row, hand, hand.until + PATIENCE, Verdict::TooLate, None)
+    uncounted(row, hand, hand.until + SLOWED_FOR, Verdict::TooLate, None)
 }
 
 /// A row that will not be called.

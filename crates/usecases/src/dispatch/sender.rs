@@ -1,16 +1,21 @@
 //! The way to a provider: credentials, the sender's state, and what its answers say about the sender as a whole.
 
+use std::time::Duration;
+
 use channels::ses::{SesClient, SesConfig, SesSender};
 use channels::twilio::{TwilioConfig, TwilioSender};
 use channels::whatsapp::{WhatsAppConfig, WhatsAppSender};
-use channels::{Outcome, Secret, Sender};
+use channels::{Limited, Outcome, Secret, Sender};
 use domain::opt_out::Source;
+use domain::pace::{Ahead, Meter, Terms};
 use domain::settings::{ChannelSettings, ChannelStatus};
 use domain::{Channel, OrgId, Timestamp};
 use serde_json::Value;
 use store::directory::{AddressHash, UnsubscribeTokens};
+use store::pace::SenderNow;
 use store::row::Row;
 
+use super::outcome::SLOWED_FOR;
 use super::{Dispatch, GROUP, PROBE_AFTER};
 use crate::Error;
 use crate::secrets::{SecretError, field};
@@ -137,10 +142,22 @@ impl Connect for Email {
     }
 }
 
-/// An open way to the provider, with what is known of the sender's state.
+/// An open way to the provider, with what is known of the sender.
 pub(super) struct Line<S> {
     pub(super) sender: S,
     state: State,
+    pub(super) terms: Terms,
+    pub(super) meter: Option<Meter>,
+    /// How far ahead we may take slots.
+    pub(super) ahead: Ahead,
+    /// How long we take from taking slots to using them.
+    pub(super) lead: Duration,
+}
+
+/// What a group may hold. One message is always a group.
+pub(super) struct GroupSize {
+    pub(super) messages: usize,
+    pub(super) units: u64,
 }
 
 /// Whether the sender takes messages, as far as is known.
@@ -174,9 +191,12 @@ pub(super) enum Opened<S> {
     NoCredentials,
 }
 
-pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<Opened<C::Sender>, Error> {
-    let channels = deps.store.channels(org).await?;
-    let Some(mut settings) = channels.into_iter().find(|settings| settings.channel == C::CHANNEL) else {
+pub(super) async fn open<C: Connect>(
+    deps: &Dispatch<C>,
+    org: &OrgId,
+    ahead: Ahead,
+) -> Result<Opened<C::Sender>, Error> {
+    let Some(SenderNow { mut settings, meter, .. }) = deps.store.sender(org, C::CHANNEL).await? else {
         return Ok(Opened::NotConfigured);
     };
     if C::CHANNEL == Channel::Email && settings.reply_to.is_none() {
@@ -184,7 +204,10 @@ pub(super) async fn open<C: Connect>(deps: &Dispatch<C>, org: &OrgId) -> Result<
         settings.reply_to = organisation.and_then(|organisation| organisation.reply_to);
     }
     match connect(deps, org, &settings).await {
-        Ok(sender) => Ok(Opened::Line(Line { sender, state: State::of(&settings) })),
+        Ok(sender) => {
+            let (state, terms) = (State::of(&settings), Terms::from(&settings));
+            Ok(Opened::Line(Line { sender, state, terms, meter, ahead, lead: Duration::ZERO }))
+        }
         Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
         Err(error @ (SecretError::NotFound | SecretError::Unfit(_))) => {
             let reason = format!("The credentials of this channel cannot be used: {error}");
@@ -207,6 +230,20 @@ async fn connect<C: Connect>(
 }
 
 impl<S: Sender> Line<S> {
+    /// Reads the sender's state, its terms and its meter again. A channel that was taken away stays as it was until the parcel is claimed anew.
+    pub(super) async fn look<C: Connect<Sender = S>>(
+        &mut self,
+        deps: &Dispatch<C>,
+        org: &OrgId,
+    ) -> Result<(), Error> {
+        if let Some(SenderNow { settings, meter, .. }) = deps.store.sender(org, C::CHANNEL).await? {
+            self.state = State::of(&settings);
+            self.terms = Terms::from(&settings);
+            self.meter = meter;
+        }
+        Ok(())
+    }
+
     /// Whether the sender was refused as a whole so recently that nothing is tried.
     pub(super) fn resting(&self, now: Timestamp) -> bool {
         match self.state {
@@ -216,11 +253,15 @@ impl<S: Sender> Line<S> {
         }
     }
 
-    /// A paused sender is tried with a single message.
-    pub(super) fn group_size(&self) -> usize {
+    /// How many messages go together. A paused sender is tried with a single one.
+    pub(super) fn group_size(&self, now: Timestamp) -> GroupSize {
+        let Some(meter) = &self.meter else { return GroupSize { messages: 1, units: 1 } };
+        let room = usize::try_from(meter.room(now)).unwrap_or(usize::MAX);
         match self.state {
-            State::Active => GROUP,
-            State::Refused { .. } | State::Held => 1,
+            State::Active => {
+                GroupSize { messages: GROUP.min(room).max(1), units: meter.units_of_a_group(self.terms, now) }
+            }
+            State::Refused { .. } | State::Held => GroupSize { messages: 1, units: 1 },
         }
     }
 
@@ -246,6 +287,12 @@ impl<S: Sender> Line<S> {
                 if let Some(address) = &row.address {
                     let hash = deps.store.address_hash(org, address);
                     deps.store.opt_out_address(org, C::CHANNEL, &hash, Source::Provider, at, at).await?;
+                }
+            }
+            Outcome::Retry { limited: Some(Limited::Sender), after, .. } => {
+                if let Some(meter) = &self.meter {
+                    let slowed = meter.slower(at + after.unwrap_or(SLOWED_FOR), at);
+                    deps.store.slow_down(org, C::CHANNEL, slowed).await?;
                 }
             }
             Outcome::Accepted { .. }

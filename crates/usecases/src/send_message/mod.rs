@@ -1,5 +1,7 @@
 //! `send-message`: writes the rows of a block of targets, makes parcels of them and puts these on their channels' queues.
 
+mod turns;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +23,12 @@ use store::directory::StoredMember;
 use store::parcel::Parcel;
 use store::row::Row;
 use store::targets::Target;
-use wire::queue::{DispatchJob, SendMessageJob};
+use wire::queue::SendMessageJob;
 
-use crate::jobs::DispatchQueues;
+use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
 use crate::planner::Planner;
 use crate::{Error, jobs, layout};
+use turns::Turns;
 
 /// Chunks of a block that are written at once.
 const CONCURRENT_CHUNKS: usize = 4;
@@ -168,19 +171,13 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     if jobs::in_order(action) {
         cover(&deps.store, action, &mut chunks, gate1_at).await?;
     }
-    let jobs: Vec<Vec<(Channel, DispatchJob)>> = stream::iter(chunks.into_iter().zip(first_chunk..))
-        .map(|(rows, number)| write_chunk(deps, action, number, rows))
+    let turns = turns::take(deps, action, &content, &channels, &chunks).await?;
+    let parcels: Vec<Vec<Parcel>> = stream::iter(chunks.into_iter().zip(first_chunk..).zip(turns))
+        .map(|((rows, number), turns)| write_chunk(deps, action, number, rows, turns))
         .buffer_unordered(CONCURRENT_CHUNKS)
         .try_collect()
         .await?;
-    for channel in Channel::ALL {
-        let of_channel = |(of, job): &(Channel, DispatchJob)| (*of == channel).then(|| job.clone());
-        let jobs: Vec<DispatchJob> = jobs.iter().flatten().filter_map(of_channel).collect();
-        if !jobs.is_empty() {
-            deps.dispatch.of(channel).send(&jobs, Duration::ZERO).await?;
-        }
-    }
-    Ok(())
+    turns::hand_out(deps, action, &parcels.concat()).await
 }
 
 /// Lets the first row to each address cover the others: those of this block and those of all blocks before it.
@@ -217,7 +214,8 @@ async fn write_chunk(
     action: &Action,
     number: u32,
     mut rows: Vec<Row>,
-) -> Result<Vec<(Channel, DispatchJob)>, Error> {
+    turns: Turns,
+) -> Result<Vec<Parcel>, Error> {
     let (org, id) = (&action.org_id, action.id);
     let created = deps.store.create_rows(&rows).await?;
     if created.contains(&false) {
@@ -232,13 +230,17 @@ async fn write_chunk(
         let at = judged_at.entry(row.channel).or_insert(row.created_at);
         *at = row.created_at.min(*at);
     }
-    let mut jobs = Vec::new();
+    let mut parcels = Vec::new();
     for (channel, gate1_at) in judged_at {
-        let parcel = Parcel::fresh(number, channel, gate1_at, deps.clock.now());
+        let now = deps.clock.now();
+        let due_at = turns.get(&channel).map_or(now, |due| now.max(*due));
+        let is_near = due_at <= now + HANDED_OUT_BEFORE;
+        let driven_at = if is_near { due_at } else { now };
+        let parcel = Parcel { due_at, driven_at, ..Parcel::fresh(number, channel, gate1_at, now) };
         deps.store.create_parcel(org, id.ulid(), &parcel).await?;
-        jobs.push((channel, jobs::dispatch(action, &parcel)));
+        parcels.push(parcel);
     }
-    Ok(jobs)
+    Ok(parcels)
 }
 
 fn plan_rows(
