@@ -140,7 +140,7 @@ async fn every_answer_that_names_the_message_is_an_acceptance() {
 async fn each_refusal_says_what_is_to_be_done() {
     let samples = [
         (400, "derived-error-131047", "131047", "outside_reply_window"),
-        (400, "derived-error-131056", "131056", "retry after 6"),
+        (400, "derived-error-131056", "131056", "recipient later after 6"),
         (404, "derived-error-132001", "132001", "template_rejected"),
         (401, "derived-error-190.http401", "190", "sender: credentials"),
         (500, "derived-error-2-transient.http500", "2", "unknown"),

@@ -74,7 +74,7 @@ fn rates_are_exact_to_a_thousandth_and_never_zero() {
     assert_eq!(Rate::try_from(0.2).unwrap().thousandths(), 200);
     assert_eq!(serde_json::to_value(Rate::per_second(14)).unwrap(), json!(14.0));
     assert_eq!(serde_json::from_value::<Rate>(json!(20)).unwrap(), Rate::per_second(20));
-    for bad in [0.0, 0.009, 1000.1, -1.0, f64::NAN, f64::INFINITY] {
+    for bad in [0.0, 0.009, 10_000.1, -1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(Rate::try_from(bad), Err(RateOutOfRange), "{bad}");
     }
     assert_eq!(Rate::per_second(0).thousandths(), 1_000);
