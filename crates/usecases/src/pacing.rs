@@ -39,7 +39,7 @@ pub(crate) struct Work {
     pub(crate) from: Timestamp,
 }
 
-/// Lets work of a sender queue up behind all that is planned. Answers when it is due.
+/// Lets work of a sender queue up behind all that is planned. Answers when its slots are likely to be free.
 ///
 /// # Errors
 /// If DynamoDB gives no answer; repeating is safe.
@@ -49,6 +49,10 @@ pub(crate) async fn queue_up(
     channel: Channel,
     work: Work,
 ) -> Result<Timestamp, Error> {
-    let start = store.plan(org, channel, work.terms.length(work.units), work.from).await?;
-    Ok((start - EARLY).max(work.from))
+    Ok(store.plan(org, channel, work.terms.length(work.units), work.from).await?)
+}
+
+/// When work is due whose slots are likely to be free at `start` and that may begin at `from`.
+pub(crate) fn due(start: Timestamp, from: Timestamp) -> Timestamp {
+    (start - EARLY).max(from)
 }

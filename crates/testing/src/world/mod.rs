@@ -117,7 +117,7 @@ impl World {
             ("email", "St Mark <office@stmark.example.org>"),
         ] {
             let secret = (channel != "email").then_some("provider");
-            let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": 60, "rate_per_second": 20 });
+            let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": 60, "rate_per_second": 10_000 });
             self.ok("PUT /channels/{channel}", &[("channel", channel)], settings).await;
         }
     }

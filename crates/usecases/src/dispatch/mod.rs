@@ -345,7 +345,9 @@ async fn queue_up<C: Connect>(
     let (Some(terms), Ahead::Bulk) = (work.terms, work.ahead) else { return Ok(from) };
     let left = u64::try_from(left).unwrap_or(u64::MAX);
     let units = (left * work.units.max(1)).div_ceil(work.messages.max(1));
-    pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, pacing::Work { terms, units, from }).await
+    let wanted = pacing::Work { terms, units, from };
+    let start = pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, wanted).await?;
+    Ok(pacing::due(start, from))
 }
 
 /// What is due later than a little ahead is left to reconcile.

@@ -41,10 +41,10 @@ pub(super) async fn take(
             |rows: &Vec<Row>| units * u64::try_from(rows.iter().filter(waits).count()).unwrap_or(0);
         let all = chunks.iter().map(of_chunk).sum();
         let work = pacing::Work { terms, units: all, from: now };
-        let mut due = pacing::queue_up(&deps.store, &action.org_id, channel, work).await?;
+        let mut start = pacing::queue_up(&deps.store, &action.org_id, channel, work).await?;
         for (rows, turns) in chunks.iter().zip(&mut turns) {
-            turns.insert(channel, due);
-            due = due + terms.length(of_chunk(rows));
+            turns.insert(channel, pacing::due(start, now));
+            start = start + terms.length(of_chunk(rows));
         }
     }
     Ok(turns)
