@@ -8,6 +8,7 @@ use super::dice::Dice;
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::network::{Past, Witness};
+use super::pace::Pace;
 use super::queues::Wakes;
 use super::sabotage::Sabotage;
 use super::time::Time;
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     pub(crate) engine: InProcess,
     pub(crate) diary: Diary,
     pub(crate) ledger: Ledger,
+    pub(crate) pace: Pace,
     pub(crate) witness: Witness,
     pub(crate) past: Past,
     /// What is broken on purpose.
@@ -78,6 +80,7 @@ impl Core {
             engine,
             diary: Diary::new(time),
             ledger: Ledger::default(),
+            pace: Pace::default(),
             witness: Witness::default(),
             past: Past::default(),
             sabotage: plan.sabotage,

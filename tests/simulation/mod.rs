@@ -23,6 +23,7 @@ mod host;
 mod ledger;
 mod look_up;
 mod network;
+mod pace;
 mod people;
 mod provider;
 mod queues;

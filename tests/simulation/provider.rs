@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channels::{Limited, Outcome, Outgoing, Problem, Sender, SenderProblem};
 use domain::settings::ChannelSettings;
-use domain::{Channel, FailureCode, OrgId};
+use domain::{Channel, FailureCode, OrgId, Timestamp, segments};
 use serde_json::Value;
 use store::directory::{AddressHash, UnsubscribeTokens};
 use tokio::sync::mpsc::UnboundedSender;
@@ -79,6 +79,7 @@ impl<const CHANNEL: usize> Sender for SimChannel<CHANNEL> {
         let who = Caller::current().map(|caller| caller.name.clone()).unwrap_or_default();
         core.diary.note(&who, format!("calls the {channel} provider for {id}"), vec![id.to_string()]);
         self.check_opt_out(message);
+        self.note_pace(text);
         let outcome = self.fate(id, to, text).await;
         let told = match &outcome {
             Outcome::Accepted { .. } => "accepted",
@@ -114,6 +115,15 @@ impl<const CHANNEL: usize> SimChannel<CHANNEL> {
             );
             self.core.violated("P4", About::Message(id), what);
         }
+    }
+
+    /// P7: what is asked of the sender, judged at the end.
+    fn note_pace(&self, text: &str) {
+        let (core, skew_ms) = (&self.core, Caller::current().map_or(0, |caller| caller.skew_ms));
+        let clock = Timestamp::from_millis(core.time.millis() + skew_ms);
+        let segments = u64::from(segments::count(text).segments);
+        let units = if Self::CHANNEL == Channel::Sms { segments } else { 1 };
+        core.pace.calls(Self::CHANNEL, clock, core.time.elapsed_ms(), units);
     }
 
     async fn fate(&self, id: domain::MessageId, to: &str, text: &str) -> Outcome {

@@ -49,6 +49,9 @@ pub(crate) async fn settled(host: &Host, memory: &Memory) {
     counts::check(&host.core, &sent);
     truth::check(host, memory, &sent);
     told::check(host, &sent).await;
+    for what in host.core.pace.broken() {
+        host.core.violated("P7", About::Key("#METER".into()), what);
+    }
 }
 
 pub(crate) fn key(id: BulkActionId) -> About {

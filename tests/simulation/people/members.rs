@@ -1,6 +1,6 @@
 //! Members, and what they do: write, opt out and in again, leave.
 
-use super::People;
+use super::{People, senders};
 use crate::simulation::host::Host;
 use crate::simulation::time::FunctionClock;
 use domain::{Channel, Clock};
@@ -81,14 +81,8 @@ pub(crate) async fn set_up(host: &Host, members: &[Member]) {
     )
     .await;
     let window = host.core.dice.between(30, 600);
-    for (channel, sender) in [
-        ("sms", "+6421000000"),
-        ("whatsapp", "106540352242922"),
-        ("email", "St Mark <office@stmark.example.org>"),
-    ] {
-        let secret = (channel != "email").then_some("provider");
-        let settings = json!({ "sender": sender, "secret_ref": secret, "receipt_window_s": window, "rate_per_second": 20 });
-        ok("PUT /channels/{channel}", &[("channel", channel)], settings).await;
+    for channel in Channel::ALL {
+        senders::set_up(host, channel, window).await;
     }
     let template = json!({
         "channel": "whatsapp", "name": "note", "language": "en", "body": "{{1}} {{2}}", "status": "approved",

@@ -3,6 +3,7 @@
 mod attacks;
 mod members;
 mod scenes;
+mod senders;
 mod sends;
 
 use std::cell::RefCell;
@@ -75,7 +76,7 @@ impl People {
     }
 
     async fn do_something(&self, number: usize) {
-        match self.host.core.dice.between(0, 11) {
+        match self.host.core.dice.between(0, 13) {
             0 | 1 => self.stop_by_message(number).await,
             2 => self.stop_by_link().await,
             3 => self.stop_by_api().await,
@@ -86,6 +87,8 @@ impl People {
             8 => self.cancel().await,
             9 => self.delete().await,
             10 => self.reply(number).await,
+            11 => self.change_terms().await,
+            12 => self.pause().await,
             _ => self.watch().await,
         }
     }

@@ -312,15 +312,15 @@ async fn release<C: Connect>(
     let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
     let release = match (stop, refused) {
         (Stop::Lost, _) => return Ok(()),
-        (Stop::OutOfTime, _) => Release::Later(again(now, now)),
+        (Stop::OutOfTime, _) => Release::Later(again(work, now, now)),
         (Stop::SenderRefused, _) if left > 0 => {
-            Release::Later(again(queue_up(deps, work, left, now + PROBE_AFTER).await?, now))
+            Release::Later(again(work, queue_up(deps, work, left, now + PROBE_AFTER).await?, now))
         }
         (Stop::NotBefore(at), _) if left > 0 => {
-            Release::Later(again(queue_up(deps, work, left, at.max(now)).await?, now))
+            Release::Later(again(work, queue_up(deps, work, left, at.max(now)).await?, now))
         }
         (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), Some(at)) => {
-            Release::NextPass(again(at.max(now), now))
+            Release::NextPass(again(work, at, now))
         }
         (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), None) => Release::Done,
     };
@@ -350,7 +350,8 @@ async fn queue_up<C: Connect>(
     Ok(pacing::due(start, from))
 }
 
-/// What is due later than a little ahead is left to reconcile.
-fn again(at: Timestamp, now: Timestamp) -> Again {
+/// At `at`, or when its messages expire: then they end. What is due later than a little ahead is left to reconcile.
+fn again(work: &Work<'_>, at: Timestamp, now: Timestamp) -> Again {
+    let at = at.min(work.action.expires_at).max(now);
     Again { at, queued: jobs::delay(now, at) <= jobs::HANDED_OUT_BEFORE }
 }

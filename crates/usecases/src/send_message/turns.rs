@@ -43,7 +43,7 @@ pub(super) async fn take(
         let work = pacing::Work { terms, units: all, from: now };
         let mut start = pacing::queue_up(&deps.store, &action.org_id, channel, work).await?;
         for (rows, turns) in chunks.iter().zip(&mut turns) {
-            turns.insert(channel, pacing::due(start, now));
+            turns.insert(channel, pacing::due(start, now).min(action.expires_at));
             start = start + terms.length(of_chunk(rows));
         }
     }
