@@ -54,6 +54,8 @@ pub use sabotage::Sabotage;
 const HEAL_MS: u64 = 600_000;
 /// Within which time after that everything has settled: the last expiry, a receipt window, an SQS visibility time-out and some ticks.
 const BOUND_MS: u64 = 4 * 3_600_000;
+/// What a sender takes only tomorrow waits until then or until it expires.
+const DAY_MS: u64 = 25 * 60 * 60 * 1000;
 
 /// All functions of the product in one call chain, in a build that is not optimised, take more than a thread has by default.
 const STACK: usize = 64 << 20;
@@ -201,7 +203,8 @@ async fn settle(host: &Host) {
         if idle && core.is_healed() {
             return;
         }
-        if core.time.elapsed_ms() > HEAL_MS + BOUND_MS {
+        let day_ms = if core.pace.limits_days() { DAY_MS } else { 0 };
+        if core.time.elapsed_ms() > HEAL_MS + BOUND_MS + day_ms {
             let what = format!(
                 "it does not settle: {} at work, {} messages wait, due {:?}",
                 host.at_work.get(),

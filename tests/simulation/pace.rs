@@ -46,6 +46,11 @@ impl Pace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a sender ever took only so many messages a day.
+    pub(crate) fn limits_days(&self) -> bool {
+        self.senders().values().flat_map(|sender| &sender.terms).any(|since| since.terms.per_day.is_some())
+    }
+
     /// Somebody begins to set terms.
     pub(crate) fn sets(&self, channel: Channel, terms: Terms, at_ms: u64) {
         let since = Since { at_ms, answered_ms: None, terms };
