@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::pace::{TOLERANCE, Terms};
+use domain::pace::{Grid, Terms};
+use domain::settings::Rate;
 use domain::{Channel, Timestamp};
 
 /// Slots that were taken under former terms are used so long after these have changed.
@@ -51,15 +52,17 @@ impl Pace {
         self.senders().values().flat_map(|sender| &sender.terms).any(|since| since.terms.per_day.is_some())
     }
 
-    /// Somebody begins to set terms.
-    pub(crate) fn sets(&self, channel: Channel, terms: Terms, at_ms: u64) {
-        let since = Since { at_ms, answered_ms: None, terms };
-        self.senders().entry(channel).or_default().terms.push(since);
+    /// Somebody begins to set terms. Answers the number of the change.
+    pub(crate) fn sets(&self, channel: Channel, terms: Terms, at_ms: u64) -> usize {
+        let mut senders = self.senders();
+        let all = &mut senders.entry(channel).or_default().terms;
+        all.push(Since { at_ms, answered_ms: None, terms });
+        all.len() - 1
     }
 
-    /// Whoever set terms last was told that they hold.
-    pub(crate) fn has_set(&self, channel: Channel, at_ms: u64) {
-        if let Some(since) = self.senders().entry(channel).or_default().terms.last_mut() {
+    /// Whoever made a change was told that it is made.
+    pub(crate) fn has_set(&self, channel: Channel, number: usize, at_ms: u64) {
+        if let Some(since) = self.senders().entry(channel).or_default().terms.get_mut(number) {
             since.answered_ms = Some(at_ms);
         }
     }
@@ -80,24 +83,24 @@ impl Sender {
     fn broken(&self, channel: Channel) -> Vec<String> {
         let mut calls = self.calls.clone();
         calls.sort_by_key(|call| call.clock_ms);
+        let thousandths = |call| self.most(call, |terms| u64::from(terms.rate.thousandths()));
         let mut slots: Vec<(i64, Call)> = Vec::new();
         for call in &calls {
-            let rate = self.most(*call, |terms| u64::from(terms.rate.thousandths()));
             // A message of several slots fills those after its own, too.
-            let slot_ms = (SECOND_MS as u64 + TOLERANCE.as_millis() as u64) * 1_000 / rate.max(1);
-            slots.extend((0..call.units).map(|unit| (call.clock_ms + (unit * slot_ms) as i64, *call)));
+            let origin = Timestamp::from_millis(call.clock_ms);
+            let rate = u32::try_from(thousandths(*call)).ok().and_then(Rate::of_thousandths);
+            let grid = Grid { origin, rate: rate.unwrap_or(Rate::per_second(1)) };
+            slots.extend((0..call.units).map(|unit| (grid.begin(unit).millis(), *call)));
         }
         slots.sort_by_key(|(at, _)| *at);
-        let second = too_many(&slots, SECOND_MS, |call| {
-            self.most(call, |terms| u64::from(terms.rate.thousandths())) as usize / 1_000
-        });
+        let second = too_many(&slots, SECOND_MS, |call| thousandths(call) / 1_000);
         let messages: Vec<(i64, Call)> = calls.iter().map(|call| (call.clock_ms, *call)).collect();
-        let always_limited = self.terms.iter().all(|since| since.terms.per_day.is_some());
-        let day = too_many(&messages, DAY_MS, |_| {
-            let limits = self.terms.iter().filter_map(|since| since.terms.per_day);
-            if always_limited { limits.max().unwrap_or(u32::MAX) as usize } else { usize::MAX }
-        });
-        let told = |what: &str, (count, at): (usize, u64)| {
+        let limits: Vec<Option<u32>> = self.terms.iter().map(|since| since.terms.per_day).collect();
+        // A sender that was without a limit for a while is not judged.
+        let limit =
+            limits.iter().copied().collect::<Option<Vec<u32>>>().and_then(|all| all.into_iter().max());
+        let day = too_many(&messages, DAY_MS, |_| limit.map_or(u64::MAX, u64::from));
+        let told = |what: &str, (count, at): (u64, u64)| {
             format!(
                 "the {channel} sender was asked {count} times in a {what} that ends {at} ms after the beginning; {:?}",
                 self.terms
@@ -112,27 +115,26 @@ impl Sender {
 
     /// The most that the terms allowed which somebody may have known when a request began.
     fn most(&self, call: Call, of: impl Fn(&Terms) -> u64) -> u64 {
-        let ended = |number: usize| {
-            let next = self.terms.get(number + 1).and_then(|since| since.answered_ms);
-            next.is_some_and(|at| call.at_ms > at + OLD_TERMS_MS)
+        // Of two changes at once nobody knows which came last.
+        let replaces = |by: &Since, since: &Since| {
+            let after = since.answered_ms.is_some_and(|answered_ms| answered_ms <= by.at_ms);
+            after && by.answered_ms.is_some_and(|at| call.at_ms > at + OLD_TERMS_MS)
         };
-        let known = self
-            .terms
-            .iter()
-            .enumerate()
-            .filter(|(number, since)| since.at_ms <= call.at_ms && !ended(*number));
-        known.map(|(_, since)| of(&since.terms)).max().unwrap_or(0)
+        let ended = |since: &Since| self.terms.iter().any(|by| replaces(by, since));
+        let known = self.terms.iter().filter(|since| since.at_ms <= call.at_ms && !ended(since));
+        known.map(|since| of(&since.terms)).max().unwrap_or(0)
     }
 }
 
 /// The first window in which there was more than allowed at its end, with the count.
-fn too_many(all: &[(i64, Call)], window_ms: i64, allowed: impl Fn(Call) -> usize) -> Option<(usize, u64)> {
-    let mut first = 0;
-    for (number, (at, call)) in all.iter().enumerate() {
+fn too_many(all: &[(i64, Call)], window_ms: i64, allowed: impl Fn(Call) -> u64) -> Option<(u64, u64)> {
+    let (mut first, mut count) = (0, 0);
+    for (at, call) in all {
+        count += 1;
         while all.get(first).is_some_and(|(earlier, _)| *earlier <= at - window_ms) {
             first += 1;
+            count -= 1;
         }
-        let count = number + 1 - first;
         if count > allowed(*call) {
             return Some((count, call.at_ms));
         }

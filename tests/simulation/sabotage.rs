@@ -32,11 +32,13 @@ pub enum Sabotage {
     NoReconcile,
     /// An idempotency key is neither found nor refused.
     NoKeys,
+    /// Slots are taken whoever has taken them in the meantime.
+    NoMeter,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoClaim,
         Self::NoMark,
         Self::ForgetsDeadClaims,
@@ -49,6 +51,7 @@ impl Sabotage {
         Self::NoNotes,
         Self::NoReconcile,
         Self::NoKeys,
+        Self::NoMeter,
     ];
 
     /// The call as the broken version makes it, or an answer without a call.
@@ -59,6 +62,11 @@ impl Sabotage {
         let mut request: Value = serde_json::from_str(&call.body).unwrap_or_default();
         match self {
             Self::NoClaim if sort_key(&request).starts_with("PARCEL#") => {
+                if call.operation == "UpdateItem" {
+                    unconditional(&mut request);
+                }
+            }
+            Self::NoMeter if sort_key(&request).ends_with("#METER") => {
                 if call.operation == "UpdateItem" {
                     unconditional(&mut request);
                 }

@@ -14,7 +14,7 @@ use crate::simulation::network::millis;
 /// Sets a channel up, before anything goes wrong.
 pub(super) async fn set_up(host: &Host, channel: Channel, window: u64) {
     let (core, terms) = (&host.core, drawn(host));
-    core.pace.sets(channel, terms, core.time.elapsed_ms());
+    let number = core.pace.sets(channel, terms, core.time.elapsed_ms());
     let request = World::as_somebody(
         "PUT /channels/{channel}",
         &[("channel", channel.as_str())],
@@ -22,7 +22,7 @@ pub(super) async fn set_up(host: &Host, channel: Channel, window: u64) {
     );
     let reply = host.outside(&request).await;
     assert!(reply.status < 300, "{} {}", reply.status, reply.body);
-    core.pace.has_set(channel, core.time.elapsed_ms());
+    core.pace.has_set(channel, number, core.time.elapsed_ms());
 }
 
 /// A sender's terms. Where things go wrong, one in eight takes only a few messages a day.
@@ -61,9 +61,9 @@ impl People {
         let body = settings(channel, core.dice.between(30, 600), terms);
         let path = [("channel", channel.as_str())];
         let request = World::as_somebody("PUT /channels/{channel}", &path, &body);
-        core.pace.sets(channel, terms, core.time.elapsed_ms());
+        let number = core.pace.sets(channel, terms, core.time.elapsed_ms());
         if self.ask(&request).await.is_some_and(|(status, _)| status < 300) {
-            core.pace.has_set(channel, core.time.elapsed_ms());
+            core.pace.has_set(channel, number, core.time.elapsed_ms());
         }
     }
 
@@ -73,12 +73,15 @@ impl People {
         let channel = *core.dice.pick(&Channel::ALL);
         let terms = drawn(&self.host);
         let path = [("channel", channel.as_str())];
-        core.pace.sets(channel, terms, core.time.elapsed_ms());
+        let number = core.pace.sets(channel, terms, core.time.elapsed_ms());
         for status in ["paused", "active"] {
             self.note(format!("the {channel} sender is to be {status}"));
             let mut body = settings(channel, core.dice.between(30, 600), terms);
             body["status"] = json!(status);
-            self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
+            let answer = self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
+            if answer.is_some_and(|(status, _)| status < 300) {
+                core.pace.has_set(channel, number, core.time.elapsed_ms());
+            }
             sleep(millis(core.dice.mostly_small(1, 240_000))).await;
         }
     }

@@ -34,6 +34,7 @@ impl Day {
     }
 
     /// The same day, looked at in a later quarter.
+    #[must_use]
     pub fn turned_to(&self, quarter: u64) -> Self {
         let mut before = self.before.clone();
         if self.used > 0 {

@@ -245,7 +245,8 @@ async fn send_all<C: Connect>(
         }
         let letters = next_group(deps, work, &line, rows, &left);
         let indexes: Vec<usize> = left.drain(..letters.len()).collect();
-        match group::send(deps, work, &mut line, letters).await? {
+        // On the heap: what a group keeps is large, and all that waits for it would be as large.
+        match Box::pin(group::send(deps, work, &mut line, letters)).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
             group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
             group::Sent::Done(changed) => {
