@@ -118,7 +118,9 @@ impl Sender {
         // Of two changes at once nobody knows which came last.
         let replaces = |by: &Since, since: &Since| {
             let after = since.answered_ms.is_some_and(|answered_ms| answered_ms <= by.at_ms);
-            after && by.answered_ms.is_some_and(|at| call.at_ms > at + OLD_TERMS_MS)
+            !std::ptr::eq(by, since)
+                && after
+                && by.answered_ms.is_some_and(|at| call.at_ms > at + OLD_TERMS_MS)
         };
         let ended = |since: &Since| self.terms.iter().any(|by| replaces(by, since));
         let known = self.terms.iter().filter(|since| since.at_ms <= call.at_ms && !ended(since));
