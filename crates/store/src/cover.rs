@@ -1,6 +1,6 @@
 //! Household sense: which message of a send covers the others to the same address.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use domain::opt_out::AddressHash;
@@ -39,7 +39,7 @@ impl Store {
         };
         let done = self.execute_all(wanted.iter().map(statement).collect()).await?;
         let mut covers = HashMap::new();
-        let mut taken: HashMap<String, (Channel, AddressHash)> = HashMap::new();
+        let mut taken: BTreeMap<String, (Channel, AddressHash)> = BTreeMap::new();
         for ((channel, hash, id), executed) in wanted.iter().zip(done) {
             match executed {
                 Executed::Done => drop(covers.insert((*channel, hash.clone()), *id)),

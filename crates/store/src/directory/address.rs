@@ -1,6 +1,6 @@
 //! Addresses: who has them, and what they are opted out of.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -102,7 +102,7 @@ impl Store {
         hashes: impl IntoIterator<Item = &AddressHash>,
         consistency: Consistency,
     ) -> Result<HashMap<AddressHash, AddressRecord>> {
-        let by_pk: HashMap<String, AddressHash> =
+        let by_pk: BTreeMap<String, AddressHash> =
             hashes.into_iter().map(|hash| (keys::address(org, hash.as_str()), hash.clone())).collect();
         let asked: Vec<Item> = by_pk.keys().map(|pk| key(pk, s(keys::ADDRESS))).collect();
         let items = self.directory_items(&asked, consistency).await?;
