@@ -9,6 +9,7 @@ use crate::clock::{Clock, system_clock};
 use crate::dynamodb::Sweeper;
 use crate::folder::Folder;
 use crate::server::Server;
+use crate::tap::Tap;
 use crate::{EngineError, Sqs};
 
 /// How to start an [`Engine`]. The default is in memory, on loopback, on ports that the system picks.
@@ -25,6 +26,8 @@ pub struct EngineOptions {
     /// The time for visibility, delays and retention of messages and, in memory, for DynamoDB's TTL. In a data folder
     /// TTL goes by the machine's clock.
     pub clock: Clock,
+    /// Is shown each call.
+    pub tap: Option<Tap>,
 }
 
 impl Default for EngineOptions {
@@ -35,6 +38,7 @@ impl Default for EngineOptions {
             dynamodb_port: 0,
             sqs_port: 0,
             clock: system_clock(),
+            tap: None,
         }
     }
 }
@@ -57,7 +61,7 @@ impl Engine {
     ///
     /// [`EngineError`] says which folder, file or port is in the way.
     pub fn start(options: EngineOptions) -> Result<Self, EngineError> {
-        let EngineOptions { data, address, dynamodb_port, sqs_port, clock } = options;
+        let EngineOptions { data, address, dynamodb_port, sqs_port, clock, tap } = options;
         let folder = data.as_deref().map(Folder::open).transpose()?;
         let file = |name| folder.as_ref().map(|folder| folder.file(name));
 
@@ -69,8 +73,8 @@ impl Engine {
         let queues = Sqs::open(file("sqs.sqlite").as_deref(), clock)?;
         let sweeper = Sweeper::spawn(database.clone())?;
         Ok(Self {
-            dynamodb: crate::dynamodb::serve(dynamodb_listener, database.clone())?,
-            sqs: queues.serve(sqs_listener)?,
+            dynamodb: crate::dynamodb::serve(dynamodb_listener, database.clone(), tap.clone())?,
+            sqs: queues.serve(sqs_listener, tap)?,
             _sweeper: sweeper,
             database,
             queues,

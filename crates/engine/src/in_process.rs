@@ -1,11 +1,11 @@
 //! Both engines without listeners: spoken to by function call, on the caller's own thread. What a simulation needs, in which nothing may depend
 //! on sockets and other threads.
 
-use dynoxide::{Database, DynoxideError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use dynoxide::Database;
 
 use crate::clock::Clock;
+use crate::dynamodb::{Metering, call};
+use crate::tap::Units;
 use crate::{EngineError, Sqs};
 
 /// An answer, as the service would put it into HTTP.
@@ -23,10 +23,6 @@ impl Answer {
     /// Whether the operation was carried out.
     pub fn is_success(&self) -> bool {
         self.status < 300
-    }
-
-    fn ok(body: Vec<u8>) -> Self {
-        Self { status: 200, query_error: None, body }
     }
 }
 
@@ -59,48 +55,14 @@ impl InProcess {
 
     /// Calls DynamoDB: the operations of items and those that make tables.
     pub fn call_dynamodb(&self, operation: &str, body: &str) -> Answer {
-        self.dispatch(operation, body).unwrap_or_else(|error| Answer {
-            status: error.status_code(),
-            query_error: None,
-            body: error.to_json().into_bytes(),
-        })
+        call(&self.database, operation, body, Metering::Off).answer
     }
 
-    fn dispatch(&self, operation: &str, body: &str) -> Result<Answer, DynoxideError> {
-        let db = &self.database;
-        match operation {
-            "CreateTable" => run(body, |input| db.create_table(input)),
-            "DescribeTable" => run(body, |input| db.describe_table(input)),
-            "UpdateTimeToLive" => run(body, |input| db.update_time_to_live(input)),
-            "DescribeTimeToLive" => run(body, |input| db.describe_time_to_live(input)),
-            "PutItem" => run(body, |input| db.put_item(input)),
-            "GetItem" => run(body, |input| db.get_item(input)),
-            "DeleteItem" => run(body, |input| db.delete_item(input)),
-            "UpdateItem" => run(body, |input| db.update_item(input)),
-            "Query" => run(body, |input| db.query(input)),
-            "Scan" => run(body, |input| db.scan(input)),
-            "BatchGetItem" => run(body, |input| db.batch_get_item(input)),
-            "BatchWriteItem" => run(body, |input| db.batch_write_item(input)),
-            "TransactWriteItems" => run(body, |input| db.transact_write_items(input)),
-            "TransactGetItems" => run(body, |input| db.transact_get_items(input)),
-            "ExecuteStatement" => run(body, |input| db.execute_statement(input)),
-            "BatchExecuteStatement" => run(body, |input| db.batch_execute_statement(input)),
-            other => {
-                Err(DynoxideError::ValidationException(format!("The engine has no {other} in process.")))
-            }
-        }
+    /// As [`Self::call_dynamodb`], with the capacity that the call consumed.
+    pub fn meter_dynamodb(&self, operation: &str, body: &str) -> (Answer, Vec<Units>) {
+        let called = call(&self.database, operation, body, Metering::On);
+        (called.answer, called.units)
     }
-}
-
-fn run<I: DeserializeOwned, O: Serialize>(
-    body: &str,
-    operation: impl FnOnce(I) -> Result<O, DynoxideError>,
-) -> Result<Answer, DynoxideError> {
-    let unreadable = |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
-    let output = operation(serde_json::from_str(body).map_err(unreadable)?)?;
-    serde_json::to_vec(&output)
-        .map(Answer::ok)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 impl std::fmt::Debug for InProcess {

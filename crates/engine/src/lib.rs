@@ -27,6 +27,7 @@ mod in_process;
 mod intact;
 mod server;
 mod sqs;
+mod tap;
 
 mod engine;
 
@@ -35,3 +36,4 @@ pub use crate::engine::{Engine, EngineOptions};
 pub use crate::error::EngineError;
 pub use crate::in_process::{Answer, InProcess};
 pub use crate::sqs::{QueueCounts, Sqs};
+pub use crate::tap::{Service, Tap, Tapped, Units};

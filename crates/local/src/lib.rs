@@ -22,6 +22,8 @@ pub mod data;
 pub mod functions;
 pub mod gateway;
 pub mod jwt;
+pub mod load;
+
 pub mod poll;
 pub mod provision;
 pub mod schedule;
@@ -30,4 +32,4 @@ pub mod seed;
 mod stack;
 pub mod template;
 
-pub use stack::{Binaries, Stack, StackOptions};
+pub use stack::{Binaries, Exchange, Exchanges, Stack, StackOptions, Watch};

@@ -30,26 +30,42 @@ pub fn load_or_create(data: &DataFolder) -> Result<Secrets> {
     Ok(secrets)
 }
 
+/// Makes credentials of an organisation at Twilio and WhatsApp, named `twilio` and `whatsapp`, beside those that are there.
+///
+/// # Errors
+/// As [`load_or_create`].
+pub fn add_organisation(data: &DataFolder, org: &str) -> Result<()> {
+    let mut secrets = load_or_create(data)?;
+    secrets.extend(of_organisation(org));
+    data.write_private(FILE, &(serde_json::to_string_pretty(&secrets)? + "\n"))
+}
+
 fn generate() -> Secrets {
+    let keys = json!({"master": hex::encode(clock::random_bytes::<32>())});
+    let mut secrets = Secrets::from([("-/keys".to_owned(), keys)]);
+    secrets.extend(of_organisation("demo"));
+    secrets
+}
+
+fn of_organisation(org: &str) -> [(String, Json); 2] {
     let hex = |bytes: &[u8]| hex::encode(bytes);
-    Secrets::from([
-        ("-/keys".to_owned(), json!({"master": hex(&clock::random_bytes::<32>())})),
+    [
         (
-            "demo/twilio".to_owned(),
+            format!("{org}/twilio"),
             json!({
                 "account_sid": format!("AC{}", hex(&clock::random_bytes::<16>())),
                 "auth_token": hex(&clock::random_bytes::<16>()),
             }),
         ),
         (
-            "demo/whatsapp".to_owned(),
+            format!("{org}/whatsapp"),
             json!({
                 "access_token": format!("EAA{}", hex(&clock::random_bytes::<32>())),
                 "app_secret": hex(&clock::random_bytes::<16>()),
                 "verify_token": hex(&clock::random_bytes::<16>()),
             }),
         ),
-    ])
+    ]
 }
 
 #[cfg(test)]

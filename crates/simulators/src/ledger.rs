@@ -119,6 +119,28 @@ pub(crate) fn page(
     }
 }
 
+/// A part of the ledger in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages that were accepted.
+    pub accepted: u64,
+    /// Addresses to which they went.
+    pub recipients: u64,
+    /// The number of the last one; 0 if there is none.
+    pub last: i64,
+}
+
+/// What was accepted after the message of this number.
+pub(crate) fn tally(connection: &Connection, after: i64) -> rusqlite::Result<Tally> {
+    connection
+        .prepare_cached(
+            "SELECT COUNT(*), COUNT(DISTINCT recipient), COALESCE(MAX(seq), ?1) FROM accepted WHERE seq > ?1",
+        )?
+        .query_row([after], |row| {
+            Ok(Tally { accepted: row.get(0)?, recipients: row.get(1)?, last: row.get(2)? })
+        })
+}
+
 /// One message of an account.
 pub(crate) fn by_message(
     connection: &Connection,

@@ -57,6 +57,8 @@ use crate::schedule::Schedule;
 use crate::sns::Topic;
 use crate::world::World;
 
+pub use crate::ledger::Tally;
+
 /// Gives the present content of the local secrets file: `{"org_id/name": {...}}`. It is called for each request, so
 /// that changed secrets hold at once.
 pub type Secrets = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
@@ -152,9 +154,17 @@ impl Simulators {
         routes::router(Arc::clone(&self.world))
     }
 
+    /// What was accepted after the message of this number (0: all), in numbers.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub async fn tally(&self, after: i64) -> Result<Tally, StartError> {
+        Ok(self.world.database.run(move |connection| ledger::tally(connection, after)).await?)
+    }
+
     /// Waits a little for callbacks that are on their way, then closes the ledger. What is still due goes out after
     /// the next start.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.world.stopping.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {

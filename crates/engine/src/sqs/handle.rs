@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use super::state::{Call, State};
 use crate::clock::Clock;
 use crate::server::{Server, Stopping};
+use crate::tap::Tap;
 use crate::{Answer, EngineError, sqs};
 
 /// The queues of an [`Engine`](crate::Engine), without a client in between. Cheap to clone.
@@ -49,15 +50,15 @@ impl Sqs {
         Ok(Self { shared: Arc::new(Shared { state, clock, stopping }) })
     }
 
-    /// Serves the queues on `listener`.
+    /// Serves the queues on `listener` and shows each call to `tap`.
     ///
     /// # Errors
     ///
     /// [`EngineError::Thread`].
-    pub(crate) fn serve(&self, listener: TcpListener) -> Result<Server, EngineError> {
+    pub(crate) fn serve(&self, listener: TcpListener, tap: Option<Tap>) -> Result<Server, EngineError> {
         let (twin, stopping) = (self.clone(), self.shared.stopping.clone());
         Server::spawn(sqs::SERVICE, listener, stopping, |listener, stopping| {
-            super::http::serve(listener, twin, stopping)
+            super::http::serve(listener, twin, tap, stopping)
         })
     }
 

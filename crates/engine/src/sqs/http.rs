@@ -24,6 +24,7 @@ use super::refusal::{Fault, Refusal};
 use super::state::Call;
 use crate::Answer;
 use crate::server::Stopping;
+use crate::tap::{Service, Tap, Tapped, caller};
 
 /// A batch of 1 MiB in which every character is escaped takes six times that.
 const LARGEST_REQUEST: usize = 8 * 1_048_576;
@@ -31,9 +32,15 @@ const LARGEST_REQUEST: usize = 8 * 1_048_576;
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
 /// Serves until `stopping`.
-pub(super) async fn serve(listener: TcpListener, twin: Sqs, mut stopping: Stopping) -> io::Result<()> {
+pub(super) async fn serve(
+    listener: TcpListener,
+    twin: Sqs,
+    tap: Option<Tap>,
+    mut stopping: Stopping,
+) -> io::Result<()> {
+    let served = Served { twin, tap };
     let router =
-        Router::new().fallback(any(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(twin);
+        Router::new().fallback(any(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(served);
     // Answers are small: without this the last part of one waits for the client's acknowledgement.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -67,7 +74,15 @@ fn receive_now(twin: &Sqs, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-async fn answer(State(twin): State<Sqs>, headers: HeaderMap, body: Bytes) -> Response {
+/// What the listener answers from.
+#[derive(Clone)]
+struct Served {
+    twin: Sqs,
+    tap: Option<Tap>,
+}
+
+async fn answer(State(served): State<Served>, headers: HeaderMap, body: Bytes) -> Response {
+    let (began, twin) = (Instant::now(), served.twin);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("host").unwrap_or("127.0.0.1");
     let operation = text("x-amz-target").and_then(|target| target.strip_prefix("AmazonSQS."));
@@ -76,10 +91,23 @@ async fn answer(State(twin): State<Sqs>, headers: HeaderMap, body: Bytes) -> Res
         Some(operation) => run(&twin, host, operation, &body),
         None => Err(unknown("")),
     };
-    match answered {
-        Ok(json) => response(StatusCode::OK, None, json),
+    let (status, error, answer) = match answered {
+        Ok(json) => (StatusCode::OK, None, Bytes::from(json)),
         Err(refusal) => refused(&refusal),
+    };
+    if let Some(tap) = &served.tap {
+        tap(Tapped {
+            service: Service::Sqs,
+            caller: caller(&headers),
+            operation: operation.unwrap_or_default().to_owned(),
+            request: body,
+            status: status.as_u16(),
+            answer: answer.clone(),
+            units: Vec::new(),
+            took: began.elapsed(),
+        });
     }
+    response(status, error, answer)
 }
 
 /// Everything but receiving, which may have to wait.
@@ -190,13 +218,13 @@ fn query_error(refusal: &Refusal) -> String {
     format!("{};{side}", refusal.fault.code())
 }
 
-fn refused(refusal: &Refusal) -> Response {
+fn refused(refusal: &Refusal) -> (StatusCode, Option<HeaderValue>, Bytes) {
     let status = StatusCode::from_u16(refusal.fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let code = HeaderValue::try_from(query_error(refusal)).ok();
-    response(status, code, error_body(refusal).into_bytes())
+    (status, code, Bytes::from(error_body(refusal)))
 }
 
-fn response(status: StatusCode, error: Option<HeaderValue>, body: Vec<u8>) -> Response {
+fn response(status: StatusCode, error: Option<HeaderValue>, body: Bytes) -> Response {
     static REQUESTS: AtomicI64 = AtomicI64::new(1);
     let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
     let headers = response.headers_mut();

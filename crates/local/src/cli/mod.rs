@@ -5,6 +5,7 @@ mod cancel;
 mod connection;
 mod failures;
 mod inbox;
+mod load;
 mod log;
 mod message;
 mod messages;
@@ -22,6 +23,8 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value as Json;
+
+pub(crate) use progress::is_settled;
 
 /// Tidings on this machine.
 #[derive(Debug, Parser)]
@@ -55,6 +58,8 @@ enum Command {
     Message(message::Message),
     /// List what members write, show a conversation, answer in it.
     Inbox(inbox::Inbox),
+    /// Measure a large send on a stack of its own, and hold it to the budgets.
+    Load(load::Load),
 }
 
 const DEFAULT_PORT: u16 = 3000;
@@ -86,6 +91,7 @@ impl Cli {
             None => return up::run(self.up).await,
             Some(C::Up(up)) => return up::run(up).await,
             Some(C::Token(token)) => return token::run(&token),
+            Some(C::Load(load)) => return load::run(&load).await,
             Some(C::Send(send)) => (send::run(&send).await, send.connection),
             Some(C::Status(status)) => (status::run(&status).await, status.connection),
             Some(C::Failures(failures)) => (failures::run(&failures).await, failures.connection),
@@ -100,7 +106,7 @@ impl Cli {
 }
 
 /// The id in the answer to something that makes a resource.
-fn id_of<'a>(resource: &'a Json, asked: &str) -> Result<&'a str> {
+pub(crate) fn id_of<'a>(resource: &'a Json, asked: &str) -> Result<&'a str> {
     resource["id"].as_str().with_context(|| format!("the answer to {asked} has no id"))
 }
 

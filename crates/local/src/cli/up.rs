@@ -47,6 +47,7 @@ impl Up {
             template: self.template.clone().unwrap_or_else(|| workspace().join("template.yaml")),
             binaries,
             seed: !self.empty,
+            watch: None,
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::template::{ACCOUNT, Function, REGION};
 pub struct Surroundings {
     /// The public address of the stack, as in `http://127.0.0.1:3000`.
     pub base_url: String,
+    /// Where the simulated providers are.
+    pub providers_url: String,
     /// Where DynamoDB is.
     pub dynamodb_url: String,
     /// Where SQS is.
@@ -40,7 +42,7 @@ fn inherited(name: &str) -> Option<(String, String)> {
 pub fn worker_environment(function: &Function, around: &Surroundings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = INHERITED.iter().filter_map(|name| inherited(name)).collect();
     all.extend(function.environment.clone());
-    let base = &around.base_url;
+    let (base, providers) = (&around.base_url, &around.providers_url);
     let host = base.split_once("://").map_or(base.as_str(), |(_, host)| host);
     let set = [
         // What Lambda sets: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -52,7 +54,8 @@ pub fn worker_environment(function: &Function, around: &Surroundings) -> BTreeMa
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        // Nobody checks it: it tells the engine's watchers who calls.
+        ("AWS_ACCESS_KEY_ID", function.package.clone()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
         ("AWS_ACCOUNT_ID", ACCOUNT.to_owned()),
@@ -61,9 +64,9 @@ pub fn worker_environment(function: &Function, around: &Surroundings) -> BTreeMa
         // Where AWS and the providers are on this machine.
         ("AWS_ENDPOINT_URL_DYNAMODB", around.dynamodb_url.clone()),
         ("AWS_ENDPOINT_URL_SQS", around.sqs_url.clone()),
-        ("AWS_ENDPOINT_URL_SES", format!("{base}/sim/ses")),
-        ("TWILIO_BASE_URL", format!("{base}/sim/twilio")),
-        ("WHATSAPP_BASE_URL", format!("{base}/sim/whatsapp")),
+        ("AWS_ENDPOINT_URL_SES", format!("{providers}/ses")),
+        ("TWILIO_BASE_URL", format!("{providers}/twilio")),
+        ("WHATSAPP_BASE_URL", format!("{providers}/whatsapp")),
         ("SECRETS_FILE", around.secrets_file.display().to_string()),
         ("PUBLIC_BASE_URL", base.clone()),
         ("SNS_CERT_HOST", host.to_owned()),
@@ -103,6 +106,7 @@ mod tests {
     fn around() -> Surroundings {
         Surroundings {
             base_url: "http://127.0.0.1:3000".into(),
+            providers_url: "http://127.0.0.1:3".into(),
             dynamodb_url: "http://127.0.0.1:1".into(),
             sqs_url: "http://127.0.0.1:2".into(),
             secrets_file: "/data/secrets.json".into(),
@@ -114,7 +118,7 @@ mod tests {
     fn providers_are_the_simulators_unless_somebody_chose_others() {
         assert_eq!(
             worker_environment(&function(), &around())["TWILIO_BASE_URL"],
-            "http://127.0.0.1:3000/sim/twilio"
+            "http://127.0.0.1:3/twilio"
         );
         let mut around = around();
         around.chosen.insert("TWILIO_BASE_URL".into(), "http://twin".into());

@@ -50,6 +50,23 @@ pub struct Spec {
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Inner>);
 
+/// What a function did: invocations that got an answer, and the time that they took altogether.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Worked {
+    /// Invocations.
+    pub invocations: u64,
+    /// From the hand-over of each event to its answer.
+    pub time: Duration,
+}
+
+impl Worked {
+    /// Since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { invocations: self.invocations - earlier.invocations, time: self.time - earlier.time }
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     spec: Spec,
@@ -57,6 +74,7 @@ struct Inner {
     places: Semaphore,
     idle: Mutex<Vec<Worker>>,
     health: Mutex<Health>,
+    worked: Mutex<Worked>,
     /// Becomes true when invocations under way must not go on.
     killed: watch::Sender<bool>,
 }
@@ -80,13 +98,18 @@ impl Pool {
     pub fn new(spec: Spec, logs: &Path) -> Result<Self> {
         let log = Arc::new(LogFile::open(logs, &spec.name)?);
         let places = Semaphore::new(spec.maximum);
-        let (idle, health) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { spec, log, places, idle, health, killed: watch::channel(false).0 })))
+        let (idle, health, worked) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { spec, log, places, idle, health, worked, killed: watch::channel(false).0 })))
     }
 
     /// The function's package.
     pub fn name(&self) -> &str {
         &self.0.spec.name
+    }
+
+    /// What the function has done so far.
+    pub fn worked(&self) -> Worked {
+        *self.0.worked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The most invocations at once.
@@ -116,6 +139,17 @@ impl Pool {
         Ok(())
     }
 
+    /// How long one more process takes from its start to the moment when it asks for its first event. It is ended at once.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub async fn time_start(&self) -> Result<Duration, InvokeError> {
+        let began = Instant::now();
+        let worker = Worker::start(&self.0.spec, &self.0.log).await;
+        let took = began.elapsed();
+        worker.map(|_| took).map_err(|detail| self.0.failed_start(detail))
+    }
+
     /// Takes no more invocations, lets those under way end within `grace`, then kills what is left.
     pub async fn stop(&self, grace: Duration) {
         let all = u32::try_from(self.0.spec.maximum).unwrap_or(u32::MAX);
@@ -135,11 +169,13 @@ impl Inner {
         let mut killed = self.killed.subscribe();
         loop {
             let mut worker = self.worker().await?;
+            let began = Instant::now();
             let outcome = tokio::select! {
                 outcome = worker.invoke(&self.spec, payload.clone()) => outcome,
                 _ = killed.wait_for(|killed| *killed) => return Err(InvokeError::Stopped),
             };
             let Some(outcome) = outcome else { continue };
+            self.enter(began.elapsed());
             if let Err(error) = &outcome {
                 self.log.write(format!("[local] {error}").as_bytes());
                 tracing::warn!("{error}");
@@ -147,6 +183,12 @@ impl Inner {
             self.keep(worker);
             return outcome;
         }
+    }
+
+    fn enter(&self, took: Duration) {
+        let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        worked.invocations += 1;
+        worked.time += took;
     }
 
     /// An idle worker that lives, or a new one.

@@ -3,22 +3,24 @@
 mod functions;
 mod parts;
 mod server;
+mod twins;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use axum::Router;
-use engine::Engine;
+use engine::{Engine, Tap};
+use simulators::Simulators;
 
 use self::{
     functions::Functions,
-    parts::{Twins, binaries, engine, kept, parameters, simulators, topic},
+    parts::{binaries, engine, kept, parameters, topic},
     server::{Server, bind},
 };
 use crate::{
     build_functions,
     data::{DataFolder, DataLock},
-    functions::{Pool, Surroundings},
+    functions::{Pool, Surroundings, Worked},
     gateway::Gateway,
     jwt::{Grant, Keys},
     poll::Poller,
@@ -27,6 +29,24 @@ use crate::{
     secrets, seed,
     template::Template,
 };
+
+pub use self::twins::{Exchange, Exchanges};
+pub(crate) use self::twins::{THREAD as SIMULATORS_THREAD, Twins};
+
+/// Who is shown what the functions ask of AWS and of the providers.
+#[derive(Clone)]
+pub struct Watch {
+    /// Of the embedded engine.
+    pub aws: Tap,
+    /// Of the simulators.
+    pub providers: Exchanges,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch(..)")
+    }
+}
 
 /// How to start a [`Stack`].
 #[derive(Debug, Clone)]
@@ -43,6 +63,8 @@ pub struct StackOptions {
     pub binaries: Binaries,
     /// Whether an empty data folder gets the demo organisation.
     pub seed: bool,
+    /// Who is shown all calls.
+    pub watch: Option<Watch>,
 }
 
 /// Where the function binaries come from.
@@ -67,6 +89,7 @@ impl StackOptions {
             template: build_functions::workspace().join("template.yaml"),
             binaries: Binaries::Present,
             seed: false,
+            watch: None,
         }
     }
 }
@@ -120,9 +143,11 @@ impl Stack {
         }
         template.set_queue_urls(&provisioned.queue_urls);
 
-        let sns_topic_arn = topic(&template)?;
+        let exchanges = options.watch.as_ref().map(|watch| watch.providers.clone());
+        let simulators = Twins::start(&data, &base_url, topic(&template)?, exchanges).await?;
         let around = Surroundings {
             base_url: base_url.clone(),
+            providers_url: simulators.url(),
             dynamodb_url,
             sqs_url,
             secrets_file: data.join(secrets::FILE),
@@ -131,13 +156,11 @@ impl Stack {
         let running = Functions::new(&template, &binaries, &around, &data)?;
         running.warm().await;
 
-        let simulators = simulators(&data, &base_url, sns_topic_arn).await?;
         let gateway = Gateway::new(template.routes()?, |id| running.pool(id), Keys::load(&data)?, port)?;
-        let router = Router::new().nest("/sim", simulators.router()).merge(gateway.into_router());
+        let router = Router::new().nest("/sim", simulators.simulators().router()).merge(gateway.into_router());
         let server = Server::start(listener, router);
         let pollers = running.pollers(&template, &clients, &provisioned.queue_urls)?;
         let schedules = running.schedules()?;
-        let simulators = Twins(simulators);
         let pools = running.pools();
         let stack = Self {
             base_url,
@@ -181,6 +204,29 @@ impl Stack {
         &self.clients
     }
 
+    /// The providers' twins.
+    pub fn simulators(&self) -> &Simulators {
+        self.simulators.simulators()
+    }
+
+    /// How long a process of each function takes from its start to the moment when it asks for its first event, by package, one after the
+    /// other.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn time_starts(&self) -> Result<BTreeMap<String, Duration>> {
+        let mut times = BTreeMap::new();
+        for pool in &self.pools {
+            times.insert(pool.name().to_owned(), pool.time_start().await?);
+        }
+        Ok(times)
+    }
+
+    /// What each function has done so far, by package.
+    pub fn worked(&self) -> BTreeMap<String, Worked> {
+        self.pools.iter().map(|pool| (pool.name().to_owned(), pool.worked())).collect()
+    }
+
     /// A token that the gateway accepts.
     ///
     /// # Errors
@@ -196,7 +242,7 @@ impl Stack {
         let pollers = futures_util::future::join_all(self.pollers.into_iter().map(Poller::stop));
         let in_time = tokio::time::timeout(GRACE, pollers).await.is_ok();
         let grace = if in_time { GRACE } else { Duration::ZERO };
-        if tokio::time::timeout(GRACE, self.simulators.0.stop()).await.is_err() {
+        if tokio::time::timeout(GRACE, self.simulators.stop()).await.is_err() {
             tracing::warn!(
                 "the simulators' callbacks were cut off; they are sent again after the next start"
             );

@@ -3,12 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
 };
 
 use anyhow::{Context, Result};
 use engine::{Engine, EngineOptions};
-use simulators::Simulators;
 
 use super::{Binaries, StackOptions};
 use crate::{
@@ -17,15 +15,6 @@ use crate::{
     jwt, secrets,
     template::{ACCOUNT, REGION, Template},
 };
-
-/// The simulators, named for [`std::fmt::Debug`], which they lack.
-pub(super) struct Twins(pub(super) Simulators);
-
-impl std::fmt::Debug for Twins {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Simulators")
-    }
-}
 
 /// Values of the template's parameters on this machine.
 pub(super) fn parameters(base_url: &str) -> BTreeMap<&'static str, String> {
@@ -76,29 +65,9 @@ pub(super) fn engine(options: &StackOptions, data: &DataFolder) -> Result<(Optio
     if let Some(url) = &options.engine {
         return Ok((None, url.clone(), url.clone()));
     }
-    let engine = EngineOptions { data: Some(data.join("engine")), ..EngineOptions::default() };
+    let tap = options.watch.as_ref().map(|watch| watch.aws.clone());
+    let engine = EngineOptions { data: Some(data.join("engine")), tap, ..EngineOptions::default() };
     let engine = Engine::start(engine).context("the embedded engine does not start")?;
     let (dynamodb, sqs) = (engine.dynamodb_url(), engine.sqs_url());
     Ok((Some(engine), dynamodb, sqs))
-}
-
-/// The providers' twins, with their ledger in the data folder.
-pub(super) async fn simulators(
-    data: &DataFolder,
-    base_url: &str,
-    sns_topic_arn: String,
-) -> Result<Simulators> {
-    let folder = data.clone();
-    let options = simulators::Options {
-        data: Some(data.join("simulators")),
-        public_base_url: base_url.to_owned(),
-        own_base_url: format!("{base_url}/sim"),
-        // Read each time: a person may add an organisation's credentials while the stack runs.
-        secrets: Arc::new(move || {
-            let text = folder.read(secrets::FILE).ok().flatten().unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or_default()
-        }),
-        sns_topic_arn,
-    };
-    Simulators::start(options).await.context("the simulators do not start")
 }

@@ -1,5 +1,7 @@
 //! Writing rows: conditional writes, in batches where that is cheaper.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -25,11 +27,12 @@ impl Store {
     }
 
     fn insert(&self, row: &Row) -> Statement {
-        let item: Vec<(String, AttributeValue)> = to_item(row).into_iter().collect();
-        let fields: Vec<String> = item.iter().map(|(name, _)| format!("'{name}': ?")).collect();
+        // In order, so that the statements of a batch are the same text.
+        let item: BTreeMap<String, AttributeValue> = to_item(row).into_iter().collect();
+        let fields: Vec<String> = item.keys().map(|name| format!("'{name}': ?")).collect();
         Statement {
             text: format!("INSERT INTO \"{}\" VALUE {{{}}}", self.tables.message_logs, fields.join(", ")),
-            parameters: item.into_iter().map(|(_, value)| value).collect(),
+            parameters: item.into_values().collect(),
         }
     }
 

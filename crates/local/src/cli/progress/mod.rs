@@ -14,10 +14,8 @@ use super::{
 };
 use crate::api::Api;
 
-pub(super) use self::{
-    summary::counts,
-    watch::{is_settled, until_settled},
-};
+pub(crate) use self::watch::is_settled;
+pub(super) use self::{summary::counts, watch::until_settled};
 
 /// Watches an action until everybody is settled, prints how it ended, and answers the exit status that this means:
 /// a failure unless it completed or, if not `strict`, failed only for reasons of its recipients' own.

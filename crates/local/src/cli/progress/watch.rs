@@ -46,7 +46,7 @@ pub(in crate::cli) async fn until_settled(api: &Api, id: &str) -> Result<Json> {
 }
 
 /// Whether nothing about it changes any more, but for late receipts.
-pub(in crate::cli) fn is_settled(action: &Json) -> bool {
+pub(crate) fn is_settled(action: &Json) -> bool {
     matches!(action["status"].as_str(), Some("completed" | "partial" | "failed" | "cancelled"))
 }
 

@@ -1,4 +1,7 @@
-//! DynamoDB: dynoxide behind a listener, and the thread that removes expired items.
+//! DynamoDB: dynoxide behind our listener, and the thread that removes expired items.
+
+mod calls;
+mod http;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,6 +17,9 @@ use crate::EngineError;
 use crate::clock::{Clock, DatabaseClock};
 use crate::intact;
 use crate::server::Server;
+use crate::tap::Tap;
+
+pub(crate) use calls::{Metering, call};
 
 /// As it appears in errors.
 pub(crate) const SERVICE: &str = "DynamoDB";
@@ -49,17 +55,19 @@ fn is_locked(error: &DynoxideError) -> bool {
     matches!(error, DynoxideError::SqliteError(error) if crate::sqs::is_locked(error))
 }
 
-/// Serves `database` on `listener`.
+/// Serves `database` on `listener` and shows each call to `tap`.
 ///
 /// # Errors
 ///
 /// [`EngineError::Thread`].
-pub(crate) fn serve(listener: TcpListener, database: Database) -> Result<Server, EngineError> {
+pub(crate) fn serve(
+    listener: TcpListener,
+    database: Database,
+    tap: Option<Tap>,
+) -> Result<Server, EngineError> {
     let (stopping, _) = watch::channel(false);
-    Server::spawn(SERVICE, listener, stopping, |listener, mut stopping| async move {
-        dynoxide::server::serve_with_shutdown(listener, database, async move { stopping.wait().await })
-            .await
-            .map_err(std::io::Error::other)
+    Server::spawn(SERVICE, listener, stopping, |listener, stopping| {
+        http::serve(listener, database, tap, stopping)
     })
 }
 

@@ -1,0 +1,289 @@
+//! The floor: the calls of a run once more, from one process with no logic around them, on a copy of the data that the run began with.
+//!
+//! What is replayed is what AWS and the providers were asked for until everything was delivered, in the same order: calls of DynamoDB and SQS
+//! (receives without a message apart) and requests to providers, whose reports go to somebody who only says thanks.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use axum::{Router, body::Bytes, http::HeaderMap};
+use engine::{Engine, EngineOptions, Service};
+use serde_json::{Value as Json, json};
+use tokio::net::TcpListener;
+
+use super::{
+    account::{Call, Kept},
+    ground::{Ground, tell},
+    send::Sent,
+};
+use crate::{data::DataFolder, secrets, stack::Twins};
+
+/// Concurrencies that are tried, until one more is slower.
+const CONCURRENCIES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// The first of them that a large run tries: fewer have never been faster.
+const FIRST_OF_LARGE: usize = 8;
+const LARGE: usize = 10_000;
+/// The reports are through when none has come for so long.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// The floor.
+#[derive(Debug, Clone)]
+pub(super) struct Floor {
+    pub(super) fastest: Duration,
+    pub(super) concurrency: usize,
+    pub(super) calls: usize,
+    /// All that were tried.
+    pub(super) tried: Vec<(usize, Duration)>,
+}
+
+/// The data as they were before a run.
+pub(super) struct Before(PathBuf);
+
+impl Before {
+    /// Copies the data of a stack on which nothing happens at the moment.
+    pub(super) fn copy(ground: &Ground) -> Result<Self> {
+        let data = ground.stack.data().path();
+        let folder = data.join("floor");
+        copy(data, &folder.join("before"))?;
+        Ok(Self(folder))
+    }
+
+    /// A fresh copy to run on.
+    fn lay(&self) -> Result<PathBuf> {
+        let now = self.0.join("now");
+        if now.exists() {
+            std::fs::remove_dir_all(&now)?;
+        }
+        copy(&self.0.join("before"), &now)?;
+        Ok(now)
+    }
+}
+
+/// What a stack keeps of the world.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for part in ["engine", "simulators"] {
+        std::fs::create_dir_all(to.join(part))?;
+        for entry in std::fs::read_dir(from.join(part))? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), to.join(part).join(entry.file_name())).context("the data cannot be copied")?;
+        }
+    }
+    std::fs::copy(from.join(secrets::FILE), to.join(secrets::FILE))?;
+    Ok(())
+}
+
+/// Replays the run at several concurrencies and answers the fastest.
+pub(super) async fn find(ground: &Ground, before: Before, sent: &Sent) -> Result<Floor> {
+    let steps: Arc<[Step]> = sent.trace.iter().filter_map(step).collect();
+    tell(&format!("replaying {} calls", steps.len()));
+    let first = if sent.recipients > LARGE { FIRST_OF_LARGE } else { 1 };
+    let mut tried: Vec<(usize, Duration)> = Vec::new();
+    for concurrency in CONCURRENCIES.into_iter().filter(|concurrency| *concurrency >= first) {
+        let took = replay(&before, ground.stack.base_url(), &steps, concurrency).await?;
+        tell(&format!("{concurrency} at a time: {:.2} s", took.as_secs_f64()));
+        let slower = tried.last().is_some_and(|(_, best)| took > best.mul_f64(1.05));
+        tried.push((concurrency, took));
+        if slower {
+            break;
+        }
+    }
+    std::fs::remove_dir_all(&before.0)?;
+    let fastest = tried.iter().min_by_key(|(_, took)| *took).copied().context("nothing was replayed")?;
+    Ok(Floor { fastest: fastest.1, concurrency: fastest.0, calls: steps.len(), tried })
+}
+
+/// A call, ready to be made.
+enum Step {
+    DynamoDb { operation: String, body: Bytes },
+    Send { operation: String, body: Bytes },
+    Receive { queue: String, body: String },
+    Delete { queue: String, url: String, messages: usize },
+    Provider { path: String, headers: HeaderMap, body: Bytes },
+}
+
+fn step(kept: &Kept) -> Option<Step> {
+    let (service, operation, request, messages) = match &kept.call {
+        Call::Provider { path, headers, body } => {
+            return Some(Step::Provider { path: path.clone(), headers: headers.clone(), body: body.clone() });
+        }
+        Call::Aws { service, operation, request, messages } => (*service, operation, request, *messages),
+    };
+    if service == Service::DynamoDb {
+        return Some(Step::DynamoDb { operation: operation.clone(), body: request.clone() });
+    }
+    let mut body: Json = serde_json::from_slice(request).ok()?;
+    let url = body["QueueUrl"].as_str()?.to_owned();
+    let queue = url.rsplit('/').next()?.to_owned();
+    match operation.as_str() {
+        "ReceiveMessage" if messages == 0 => None,
+        "ReceiveMessage" => {
+            body["WaitTimeSeconds"] = json!(0);
+            Some(Step::Receive { queue, body: body.to_string() })
+        }
+        "DeleteMessageBatch" => Some(Step::Delete { queue, url, messages: body["Entries"].as_array()?.len() }),
+        _ => {
+            // What waited on its queue then would be waited for now.
+            for entry in body["Entries"].as_array_mut().into_iter().flatten() {
+                entry["DelaySeconds"] = json!(0);
+            }
+            Some(Step::Send { operation: operation.clone(), body: Bytes::from(body.to_string()) })
+        }
+    }
+}
+
+/// Everything around one replay.
+struct Replay {
+    http: reqwest::Client,
+    dynamodb: String,
+    sqs: String,
+    providers: String,
+    /// Where reports went, and where they go now, as they stand in a form.
+    old_base: String,
+    new_base: String,
+    /// Handles of messages that were received and not deleted, by queue.
+    handles: Mutex<HashMap<String, VecDeque<String>>>,
+}
+
+async fn replay(before: &Before, old_base: &str, steps: &Arc<[Step]>, concurrency: usize) -> Result<Duration> {
+    let folder = before.lay()?;
+    let data = DataFolder::open(&folder)?;
+    let engine = Engine::start(EngineOptions { data: Some(data.join("engine")), ..EngineOptions::default() })?;
+    let (sink, reports) = sink().await?;
+    let twins = Twins::start(&data, &sink, "arn:aws:sns:us-east-1:000000000000:events".into(), None).await?;
+    let escaped = |url: &str| form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
+    let replay = Arc::new(Replay {
+        http: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(concurrency).build()?,
+        dynamodb: engine.dynamodb_url(),
+        sqs: engine.sqs_url(),
+        providers: twins.url(),
+        old_base: escaped(old_base),
+        new_base: escaped(&sink),
+        handles: Mutex::default(),
+    });
+    let began = Instant::now();
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers = (0..concurrency).map(|_| {
+        let (replay, steps, next) = (replay.clone(), steps.clone(), next.clone());
+        tokio::spawn(async move {
+            while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                replay.make(step).await?;
+            }
+            anyhow::Ok(())
+        })
+    });
+    for worker in futures_util::future::join_all(workers).await {
+        worker??;
+    }
+    let calls = began.elapsed();
+    let last_report = reports.last_after_quiet().await;
+    let took = last_report.map_or(calls, |at| at.saturating_duration_since(began).max(calls));
+    twins.stop().await;
+    engine.stop().await;
+    Ok(took)
+}
+
+impl Replay {
+    async fn make(&self, step: &Step) -> Result<()> {
+        match step {
+            Step::DynamoDb { operation, body } => {
+                self.aws(&self.dynamodb, &format!("DynamoDB_20120810.{operation}"), body.clone()).await?;
+            }
+            Step::Send { operation, body } => {
+                self.aws(&self.sqs, &format!("AmazonSQS.{operation}"), body.clone()).await?;
+            }
+            Step::Receive { queue, body } => {
+                let answer = self.aws(&self.sqs, "AmazonSQS.ReceiveMessage", Bytes::from(body.clone())).await?;
+                let answer: Json = serde_json::from_slice(&answer)?;
+                let messages = answer["Messages"].as_array().into_iter().flatten();
+                let got = messages.filter_map(|message| message["ReceiptHandle"].as_str().map(str::to_owned));
+                let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+                handles.entry(queue.clone()).or_default().extend(got);
+            }
+            Step::Delete { queue, url, messages } => {
+                let entries = self.entries(queue, *messages);
+                if !entries.is_empty() {
+                    let body = json!({"QueueUrl": url, "Entries": entries}).to_string();
+                    self.aws(&self.sqs, "AmazonSQS.DeleteMessageBatch", Bytes::from(body)).await?;
+                }
+            }
+            Step::Provider { path, headers, body } => self.provider(path, headers, body).await?,
+        }
+        Ok(())
+    }
+
+    fn entries(&self, queue: &str, most: usize) -> Vec<Json> {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(handles) = handles.get_mut(queue) else { return Vec::new() };
+        let most = most.min(handles.len());
+        let taken = handles.drain(..most).enumerate();
+        taken.map(|(id, handle)| json!({"Id": id.to_string(), "ReceiptHandle": handle})).collect()
+    }
+
+    async fn aws(&self, url: &str, target: &str, body: Bytes) -> Result<Bytes> {
+        let request = self.http.post(url).header("x-amz-target", target);
+        let request = request.header("content-type", "application/x-amz-json-1.0").body(body);
+        Ok(request.send().await?.bytes().await?)
+    }
+
+    async fn provider(&self, path: &str, headers: &HeaderMap, body: &Bytes) -> Result<()> {
+        let mut headers = headers.clone();
+        for name in ["host", "content-length"] {
+            headers.remove(name);
+        }
+        let body = match std::str::from_utf8(body) {
+            Ok(text) if text.contains(&self.old_base) => Bytes::from(text.replace(&self.old_base, &self.new_base)),
+            _ => body.clone(),
+        };
+        let request = self.http.post(format!("{}{path}", self.providers)).headers(headers).body(body);
+        request.send().await?.bytes().await?;
+        Ok(())
+    }
+}
+
+/// Takes the providers' reports.
+struct Reports {
+    began: Instant,
+    /// Milliseconds from then to the last report; 0 before the first.
+    last_ms: Arc<AtomicU64>,
+}
+
+/// A server that thanks for everything, and its address.
+async fn sink() -> Result<(String, Reports)> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let reports = Reports { began: Instant::now(), last_ms: Arc::default() };
+    let (began, last) = (reports.began, reports.last_ms.clone());
+    let router = Router::new().fallback(move |body: Bytes| async move {
+        drop(body);
+        last.fetch_max(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        "{}"
+    });
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "nobody takes reports any more");
+        }
+    });
+    Ok((url, reports))
+}
+
+impl Reports {
+    /// When the last report came; returns when none has come for a while.
+    async fn last_after_quiet(&self) -> Option<Instant> {
+        loop {
+            let last = self.last_ms.load(Ordering::Relaxed);
+            let at = self.began + Duration::from_millis(last);
+            if at.elapsed() > QUIET {
+                return (last > 0).then_some(at);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

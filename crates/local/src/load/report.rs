@@ -1,0 +1,173 @@
+//! What is printed: a table for people, and one JSON object.
+
+mod figures;
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    Options,
+    budgets::{Budget, Verdict},
+    fairness::Fairness,
+    floor::Floor,
+    per, prices,
+    requests::Latencies,
+    send::Sent,
+    silence::Silence,
+};
+
+/// What was measured so far.
+#[derive(Debug, Clone)]
+pub(super) struct Report {
+    options: Options,
+    pub(super) starts: BTreeMap<String, Duration>,
+    pub(super) sizes: BTreeMap<String, u64>,
+    pub(super) preview: Option<Duration>,
+    pub(super) acceptance: Option<Duration>,
+    pub(super) reference: Option<Sent>,
+    pub(super) memory_at_reference: BTreeMap<String, u64>,
+    pub(super) memory: BTreeMap<String, u64>,
+    pub(super) send: Option<Sent>,
+    pub(super) floor: Option<Floor>,
+    pub(super) webhooks: Option<Latencies>,
+    pub(super) fairness: Option<Fairness>,
+    pub(super) silence: Option<Silence>,
+}
+
+impl Report {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            options: options.clone(),
+            starts: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            preview: None,
+            acceptance: None,
+            reference: None,
+            memory_at_reference: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            send: None,
+            floor: None,
+            webhooks: None,
+            fairness: None,
+            silence: None,
+        }
+    }
+
+    /// Whether nothing that was measured is worse than it must be.
+    pub(super) fn holds(&self) -> bool {
+        self.budgets().iter().all(|budget| budget.verdict() != Verdict::Missed)
+    }
+
+    /// One object with everything.
+    pub(super) fn json(&self) -> Json {
+        let budgets: serde_json::Map<String, Json> =
+            self.budgets().iter().map(|budget| (budget.name.to_owned(), budget.json())).collect();
+        let seconds = |times: &BTreeMap<String, Duration>| -> BTreeMap<String, f64> {
+            times.iter().map(|(name, time)| (name.clone(), time.as_secs_f64())).collect()
+        };
+        json!({
+            "recipients": self.options.recipients,
+            "channel": self.options.channel,
+            "latency_ms": u64::try_from(self.options.latency.as_millis()).unwrap_or(u64::MAX),
+            "holds": self.holds(),
+            "budgets": budgets,
+            "send": self.send.as_ref().map(|sent| self.sent_json(sent)),
+            "reference": self.reference.as_ref().map(|sent| self.sent_json(sent)),
+            "floor": self.floor.as_ref().map(floor_json),
+            "peak_memory_bytes": {"at_reference": self.memory_at_reference, "at_the_end": self.memory},
+            "start_s": seconds(&self.starts),
+            "zip_bytes": self.sizes,
+            "fairness": self.fairness.map(|fairness| json!({
+                "alone_s": fairness.alone.as_secs_f64(), "beside_s": fairness.beside.as_secs_f64(),
+            })),
+            "silence": self.silence.map(|silence| json!({
+                "reads_per_message_through_one_window": silence.per_message,
+                "reads_per_idle_tick": silence.idle_tick,
+            })),
+        })
+    }
+
+    fn sent_json(&self, sent: &Sent) -> Json {
+        let (duplicates, lost) = sent.duplicates_and_lost();
+        let dollars: BTreeMap<&str, f64> = prices::per_million(figures::used(sent)).into_iter().collect();
+        let calls: BTreeMap<String, Json> = sent
+            .account
+            .counts
+            .iter()
+            .map(|(kind, count)| {
+                let place = if kind.queue.is_empty() { "" } else { " " };
+                let name = format!("{} {}{place}{}", kind.caller, kind.operation, kind.queue);
+                let json = json!({
+                    "calls_per_message": figures::each(count.calls, sent.recipients), "calls": count.calls,
+                    "refused": count.refused, "empty": count.empty, "reads": count.reads, "writes": count.writes,
+                });
+                (name, json)
+            })
+            .collect();
+        json!({
+            "recipients": sent.recipients,
+            "duplicates": duplicates,
+            "lost": lost,
+            "stages_s": {
+                "accepted": sent.accepted.as_secs_f64(), "written": sent.written.as_secs_f64(),
+                "sent": sent.sent.as_secs_f64(), "delivered": sent.delivered.as_secs_f64(),
+                "settled": sent.settled.as_secs_f64(),
+            },
+            "ms_per_message": per(sent.delivered.as_secs_f64() * 1e3, sent.recipients),
+            "cpu_s": sent.times.json(),
+            "recipients_per_cpu_second": figures::per_cpu_second(sent),
+            "hottest_partition": {"writes_per_second": sent.hottest.writes, "reads_per_second": sent.hottest.reads},
+            "provider_calls": sent.account.providers,
+            "calls": calls,
+            "invocations": sent.worked.iter().map(|(name, worked)| (name.clone(), worked.invocations)).collect::<BTreeMap<_, _>>(),
+            "dollars_per_million_messages": dollars,
+            "dollars_per_million_messages_total": dollars.values().sum::<f64>(),
+            "prices": prices::READ,
+            "actions": sent.actions.iter().map(figures::action).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The table.
+    pub(super) fn table(&self) -> String {
+        let mut table = String::new();
+        for budget in self.budgets() {
+            let value = budget.value.map_or("-".to_owned(), figures::number);
+            let bound = if budget.more_is_better { "at least" } else { "at most" };
+            let bounds = format!("{bound} {}, aim {}", figures::number(budget.must), figures::number(budget.aim));
+            // Writing to a string does not fail.
+            let line = writeln!(
+                table,
+                "{:<62} {value:>9} {:<6} {bounds:<32} {}",
+                budget.what, budget.unit, budget.verdict().name()
+            );
+            line.unwrap_or_default();
+        }
+        if let Some(sent) = &self.send {
+            let per_cpu = figures::per_cpu_second(sent);
+            let stages = format!(
+                "\n{} recipients: accepted {:.2} s, written {:.2} s, sent {:.2} s, delivered {:.2} s, settled {:.2} s; \
+                 per CPU-second of functions {}, engine {}, simulators {}",
+                sent.recipients,
+                sent.accepted.as_secs_f64(),
+                sent.written.as_secs_f64(),
+                sent.sent.as_secs_f64(),
+                sent.delivered.as_secs_f64(),
+                sent.settled.as_secs_f64(),
+                per_cpu["functions_whole_life"],
+                per_cpu["engine"],
+                per_cpu["simulators"],
+            );
+            table.push_str(&stages);
+        }
+        table
+    }
+}
+
+fn floor_json(floor: &Floor) -> Json {
+    let tried: Vec<Json> =
+        floor.tried.iter().map(|(at_once, took)| json!({"concurrency": at_once, "s": took.as_secs_f64()})).collect();
+    json!({
+        "s": floor.fastest.as_secs_f64(), "concurrency": floor.concurrency, "calls": floor.calls, "tried": tried,
+    })
+}
