@@ -20,15 +20,18 @@ const OURS: [&str; 8] = ["channels", "domain", "lambda", "queue", "store", "tele
 /// Starts JSON logging to standard output and logs panics as events. `level` is the least important one of our own events (`info` if it is `None` or no
 /// level); other crates' events are never kept below `info`, whatever it says.
 pub fn init(level: Option<&str>) {
+    let least = least(level);
+    // Without the hint each of the many events that the SDKs make at lower levels is looked at before it is dropped.
+    let filter = filter_fn(|event| may_be_told(event.target(), *event.level())).with_max_level_hint(least);
     // Lambda stamps every line; a second time would only cost.
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .without_time()
         .with_target(false)
-        .with_max_level(least(level))
+        .with_max_level(least)
         .finish()
-        .with(filter_fn(|event| may_be_told(event.target(), *event.level())));
+        .with(filter);
     // A second call, as tests make it, keeps the first subscriber.
     if subscriber.try_init().is_ok() {
         std::panic::set_hook(Box::new(|panic| {
