@@ -7,6 +7,8 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod data_folder;
 #[cfg(target_os = "linux")]
+mod load;
+#[cfg(target_os = "linux")]
 mod running;
 mod secrets;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use queue::Queue;
@@ -33,6 +34,8 @@ impl Aws {
             .timeout_config(timeouts)
             // Every write is conditional and every queue message may come twice, so repeating is safe.
             .retry_config(RetryConfig::standard().with_max_attempts(3))
+            // Bodies are small and an attempt has its time-out: watching how fast they flow only costs.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
         Self { config }

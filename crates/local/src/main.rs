@@ -6,6 +6,9 @@ use clap::Parser;
 use local::cli::Cli;
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     // The engine's library warns of each refused call, such as the look for a table that is not there yet.
