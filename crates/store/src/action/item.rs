@@ -36,6 +36,8 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .set("expires_at", time(action.expires_at))
         .maybe("estimated_completion", action.estimated_completion.map(time))
         .maybe("spans_days", action.spans_days.map(n))
+        .maybe("last_sent_at", action.last_sent_at.map(time))
+        .maybe("sent_out", action.sent_out.then_some(AttributeValue::Bool(true)))
         .maybe("started_at", action.started_at.map(time))
         .maybe("delegated_at", action.delegated_at.map(time))
         .maybe("finished_at", action.finished_at.map(time))
@@ -79,6 +81,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         expires_at: read.time("expires_at")?,
         estimated_completion: read.time_opt("estimated_completion")?,
         spans_days: read.number_opt("spans_days")?,
+        last_sent_at: read.time_opt("last_sent_at")?,
+        sent_out: read.flag("sent_out"),
         started_at: read.time_opt("started_at")?,
         delegated_at: read.time_opt("delegated_at")?,
         finished_at: read.time_opt("finished_at")?,

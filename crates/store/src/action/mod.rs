@@ -76,6 +76,10 @@ pub struct Action {
     pub estimated_completion: Option<Timestamp>,
     /// Days over which it is spread.
     pub spans_days: Option<u32>,
+    /// When the last of its messages left that a provider has, as of [`Self::reconciled_at`].
+    pub last_sent_at: Option<Timestamp>,
+    /// Whether nothing of it waits for a sender any more, as far as reconcile has seen.
+    pub sent_out: bool,
     /// When it left `queued`.
     pub started_at: Option<Timestamp>,
     /// When every row was written.
@@ -176,6 +180,8 @@ impl Action {
             expires_at: now + USEFUL_FOR,
             estimated_completion: None,
             spans_days: None,
+            last_sent_at: None,
+            sent_out: false,
             started_at: None,
             delegated_at: None,
             finished_at: None,

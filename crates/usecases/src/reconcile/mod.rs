@@ -4,6 +4,7 @@
 
 mod ask;
 mod drive;
+mod follow;
 mod inquire;
 mod measure;
 mod silent;
@@ -18,6 +19,7 @@ use queue::Queue;
 use store::Store;
 use store::action::{Action, FAN_OUT_PATIENCE, Saved};
 use store::chunk::Chunk;
+use store::parcel::Parcel;
 use telemetry::Drift;
 use wire::queue::SendMessageJob;
 
@@ -86,6 +88,7 @@ pub async fn reconcile<A: Ask>(deps: &Reconcile<A>, deadline: Timestamp) -> Resu
             }
         })
         .await;
+    follow::follow(deps, &tick, deadline).await;
     Ok(tick.into_report())
 }
 
@@ -111,6 +114,7 @@ async fn look_at<A: Ask>(
         let parcels = deps.store.parcels(org, id.ulid()).await?;
         let parcel_due = drive_parcels(deps, tick, &action, &parcels, now).await?;
         counted.apply(&mut action);
+        action.sent_out = action.sent_out || is_sent_out(&action, &parcels);
         action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
         if save(&deps.store, &seen, &mut action).await? == Saved::Yes {
             measure(tick, &action, &counted, drifted);
@@ -126,6 +130,12 @@ async fn look_at<A: Ask>(
     }
     // A busy action: its notes keep it due.
     Ok(())
+}
+
+/// Whether all rows of an action are written and none of them waits for its sender.
+fn is_sent_out(action: &Action, parcels: &[Parcel]) -> bool {
+    let written = (0..action.blocks()).all(|block| action.blocks_done.contains(&block));
+    written && parcels.iter().all(|parcel| parcel.done)
 }
 
 /// Saves what became of the action that was read as `seen`. If it was only made due in the meantime, it stays due, and what was found counts.
