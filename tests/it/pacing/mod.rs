@@ -33,13 +33,13 @@ fn accepted_in(world: &World, begin: Timestamp, after: Duration, span: Duration)
     world.provider.accepted().iter().filter(|seen| seen.at >= from && seen.at < from + span).count()
 }
 
-/// The most calls that any second held.
-fn most_in_a_second(calls: &[Seen]) -> usize {
-    let in_second = |first: &Seen| {
-        let end = first.at + Duration::from_secs(1);
+/// The most calls that any span of this length held.
+fn most_in(span: Duration, calls: &[Seen]) -> usize {
+    let from = |first: &Seen| {
+        let end = first.at + span;
         calls.iter().filter(|call| call.at >= first.at && call.at < end).count()
     };
-    calls.iter().map(in_second).max().unwrap_or(0)
+    calls.iter().map(from).max().unwrap_or(0)
 }
 
 /// A time of an action.

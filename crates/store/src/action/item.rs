@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{BulkActionStatus, Dedupe, SendSource};
 
-use super::Action;
+use super::{Action, Idle};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, keys};
 
@@ -54,6 +54,8 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .maybe("repaired_at", action.repaired_at.map(time))
         .maybe("due_at", action.due_at.map(time))
         .maybe("work_shard", action.due_at.map(|_| s(keys::work_shard(action.id.ulid()))))
+        .maybe("idle_version", action.idle.map(|idle| n(idle.version)))
+        .maybe("idle_until", action.idle.map(|idle| time(idle.until)))
         .set("version", n(action.version))
         .done()
 }
@@ -98,6 +100,10 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         fan_out_at: read.time("fan_out_at")?,
         repaired_at: read.time_opt("repaired_at")?,
         due_at: read.time_opt("due_at")?,
+        idle: match (read.number_opt("idle_version")?, read.time_opt("idle_until")?) {
+            (Some(version), Some(until)) => Some(Idle { version, until }),
+            _ => None,
+        },
         version: read.number("version")?,
     })
 }

@@ -207,6 +207,16 @@ impl World {
         self.functions.run(name, body, self.clock.now() + Duration::from_mins(1)).await
     }
 
+    /// Messages on a queue, those with a delay included.
+    ///
+    /// # Panics
+    /// If there is no such queue.
+    pub fn waiting(&self, name: &str) -> u64 {
+        let url = url_of(&self.urls, name);
+        let queue = url.rsplit('/').next().unwrap_or_default();
+        self.engine.sqs().counts(queue).expect("a queue").total()
+    }
+
     /// Messages on all queues, dead-letter queues included.
     pub(super) fn left_over(&self) -> u64 {
         let sqs = self.engine.sqs();

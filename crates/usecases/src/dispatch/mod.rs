@@ -233,7 +233,7 @@ async fn send_all<C: Connect>(
         }
     };
     if renew::is_due(work, deps.clock.now()) && !line.resting(deps.clock.now()) {
-        renew::renew(deps, work, rows, &left).await?;
+        renew::renew(deps, work, rows).await?;
         left = waiting(rows, work.parcel.pass);
     }
     while !left.is_empty() {

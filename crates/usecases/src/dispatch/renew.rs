@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::gate::{Planned, Refusal};
-use domain::{Dedupe, Reason, Routing, Timestamp};
+use domain::{Dedupe, MessageStatus, Reason, Routing, Timestamp};
 use store::row::{Calls, Change, Row};
 use store::targets::Target;
 
@@ -14,9 +14,9 @@ use crate::planner::Planner;
 /// What was written so long ago is looked at again before it is sent.
 const LONG_AGO: Duration = Duration::from_hours(1);
 
-/// Whether the rows of the parcel were judged too long ago. Those that a provider has refused meanwhile were on their way already.
+/// Whether the rows of the parcel were judged too long ago.
 pub(super) fn is_due(work: &Work<'_>, now: Timestamp) -> bool {
-    work.parcel.pass == 1 && now.since(work.parcel.gate1_at) > LONG_AGO
+    now.since(work.parcel.gate1_at) > LONG_AGO
 }
 
 /// What the member's record as it is now makes of a row.
@@ -27,46 +27,47 @@ enum Verdict {
     Rewrite(Planned),
     /// It is not sent.
     End(Refusal),
-    /// It stays what it was although its member has another address: a household relies on it.
+    /// It stays what it was: a household relies on it although its first member has another address, or it is part of a conversation.
     Kept,
 }
 
-/// Reads the members of the rows in the places `left` again. Rows that gate 1 would refuse now end with its reason; rows whose address or
-/// values have changed are rewritten; all others cost nothing but the read.
+/// Reads the members of all rows that wait again, those of the next pass too: gate 2 looks back to one time for all. Rows that gate 1 would
+/// refuse now end with its reason; rows whose address or values have changed are rewritten; all others cost nothing but the read.
 pub(super) async fn renew<C: Connect>(
     deps: &Dispatch<C>,
     work: &mut Work<'_>,
     rows: &mut [Row],
-    left: &[usize],
 ) -> Result<(), Error> {
     let (store, org) = (&deps.store, &work.action.org_id);
+    let waits = |row: &Row| row.status == MessageStatus::Queued;
+    // What is written in a conversation goes to its address, whatever becomes of the member.
+    let is_to_member = |row: &&Row| row.conversation.is_none() && row.address.is_some();
+    let target = |row: &Row| Some(row).filter(is_to_member)?.member_id.clone().map(Target::from);
+    let targets: Vec<Target> = rows.iter().filter(|row| waits(row)).filter_map(target).collect();
+    if targets.is_empty() {
+        return Ok(());
+    }
     let channels = store.channels(org).await?;
     let said = std::slice::from_ref(work.content);
     // The channel was chosen when the row was written.
     let planner = Planner::load(store, org, &channels, said, Routing::All).await?;
-    // What is written in a conversation goes to its address, whatever becomes of the member.
-    let is_to_member = |row: &&Row| row.conversation.is_none() && row.address.is_some();
-    let target = |row: &Row| Some(row).filter(is_to_member)?.member_id.clone().map(Target::from);
-    let targets: Vec<Target> = left.iter().filter_map(|place| target(rows.get(*place)?)).collect();
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();
     let members = planner.members(store, org, &targets).await?;
 
     let mut ended = Vec::new();
     let mut all_renewed = true;
-    for place in left {
-        let Some(row) = rows.get_mut(*place) else { continue };
-        let Some(target) = target(row) else { continue };
-        let planned = planner.rows(&target, members.get(&target.member_id)).pop();
-        let Some(planned) = planned else { continue };
-        match judge(work, row, planned) {
+    for row in rows.iter_mut().filter(|row| waits(row)) {
+        let planned =
+            target(row).and_then(|target| planner.rows(&target, members.get(&target.member_id)).pop());
+        match planned.map_or(Verdict::Kept, |planned| judge(work, row, planned)) {
             Verdict::Same => {}
             Verdict::Kept => all_renewed = false,
             Verdict::Rewrite(planned) => rewrite(deps, work, row, planned).await?,
             Verdict::End(refusal) => {
                 row.status = match refusal.reason {
-                    Reason::Failed(_) => domain::MessageStatus::Failed,
-                    Reason::Skipped(_) => domain::MessageStatus::Skipped,
+                    Reason::Failed(_) => MessageStatus::Failed,
+                    Reason::Skipped(_) => MessageStatus::Skipped,
                 };
                 ended.push((row.id, end(row, refusal, gate1_at)));
             }

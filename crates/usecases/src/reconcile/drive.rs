@@ -90,8 +90,40 @@ fn drive_of(parcel: &Parcel) -> Drive {
     }
 }
 
-/// Puts parcels on their queues again whose claim died or whose message was lost, and leaves those whose turn comes to the end of the tick, when
-/// all that wait for a sender are known. Answers when the next one may need something.
+/// When parcels next need something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Driven {
+    /// Because their turn may come.
+    pub(super) turn: Option<Timestamp>,
+    /// Because something may have been lost or have stopped.
+    pub(super) again: Option<Timestamp>,
+}
+
+/// When parcels next need something; what needs it by now is told as of then.
+pub(super) fn look_at_parcels(parcels: &[Parcel], now: Timestamp) -> Driven {
+    let mut driven = Driven::default();
+    for parcel in parcels.iter().filter(|parcel| !parcel.done) {
+        let (place, at) = match drive_of(parcel) {
+            Drive::HandOut if follow::has_its_time(parcel, now) => {
+                (&mut driven.turn, (parcel.due_at - pacing::ON_QUEUE).max(now + NEXT_TURN))
+            }
+            Drive::HandOut => (&mut driven.turn, now + NEXT_TURN),
+            Drive::Again(at, _) => (&mut driven.again, at),
+        };
+        *place = Some(place.map_or(at, |earlier| earlier.min(at)));
+    }
+    driven
+}
+
+/// Leaves parcels to the end of the tick, when all that wait for a sender are known.
+pub(super) fn want_turns(tick: &Tick, action: &Action, parcels: &[Parcel]) {
+    for parcel in parcels.iter().filter(|parcel| !parcel.done) {
+        tick.turns.wants(action, parcel);
+    }
+}
+
+/// Puts parcels on their queues again whose claim died or whose message was lost, and leaves those whose turn comes to the end of the tick.
+/// Answers when the next one may need something.
 ///
 /// # Errors
 /// If a service gives no answer; what was driven meets a claim if it is driven twice.
@@ -101,23 +133,19 @@ pub(super) async fn drive_parcels<A>(
     action: &Action,
     parcels: &[Parcel],
     now: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Driven, Error> {
     let open = || parcels.iter().filter(|parcel| !parcel.done).map(|parcel| (parcel, drive_of(parcel)));
     for channel in Channel::ALL {
         drive_again(deps, tick, action, channel, open(), now).await?;
     }
-    for (parcel, _) in open() {
-        tick.turns.wants(action, parcel);
-    }
-    let next = |(parcel, drive): (&Parcel, Drive)| match drive {
-        Drive::HandOut if follow::has_its_time(parcel, now) => {
-            (parcel.due_at - pacing::ON_QUEUE).max(now + NEXT_TURN)
-        }
-        Drive::HandOut => now + NEXT_TURN,
-        Drive::Again(at, _) if at <= now => now + PARCEL_PATIENCE,
-        Drive::Again(at, _) => at,
-    };
-    Ok(open().map(next).min())
+    want_turns(tick, action, parcels);
+    // What was driven just now has its time again.
+    let later = open().filter_map(|(_, drive)| match drive {
+        Drive::Again(at, _) if at <= now => Some(now + PARCEL_PATIENCE),
+        Drive::Again(at, _) => Some(at),
+        Drive::HandOut => None,
+    });
+    Ok(Driven { again: later.min(), ..look_at_parcels(parcels, now) })
 }
 
 /// Those of one channel that were lost or have stopped.
