@@ -201,3 +201,6 @@ fn place_paused(sender: &SenderNow, waiting: Vec<Open>, on_the_way: &[Open], now
     });
     Placed { turns: turns.collect(), end: None }
 }
+
+#[cfg(test)]
+mod tests;
