@@ -20,6 +20,7 @@ mod mail;
 mod openapi;
 mod opt_outs;
 mod outcomes;
+mod pacing;
 mod permissions;
 mod preview;
 mod progress;

@@ -30,6 +30,8 @@ pub struct Chunk {
     pub counts: BTreeMap<Channel, Counts>,
     /// When they came by these counts, all channels together.
     pub over_time: Histogram,
+    /// When the last of its messages left that a provider has.
+    pub last_sent_at: Option<Timestamp>,
     /// Until when somebody may still be changing rows that the counts do not show.
     pub noted_until: Option<Timestamp>,
     /// When the first receipt window of its rows ends.
@@ -69,12 +71,14 @@ impl Chunk {
             *counts.entry(row.channel).or_default() += row.counts();
             row.enter(&mut over_time);
         }
+        let last_sent_at = rows.iter().filter_map(Row::left_at).max();
         let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         Self {
             number,
             rows,
             counts,
             over_time,
+            last_sent_at,
             noted_until: None,
             window_ends_at: None,
             look_at: None,
@@ -228,6 +232,11 @@ impl Store {
         } else {
             removes.push("window_ends_at");
         }
+        if counted.last_sent_at.is_some() {
+            sets.push("last_sent_at = :last_sent_at");
+        } else {
+            removes.push("last_sent_at");
+        }
         if counted.look_at.is_some() {
             sets.push("look_at = :look_at");
         } else {
@@ -257,6 +266,9 @@ impl Store {
         }
         if let Some(ends) = counted.window_ends_at {
             update = update.expression_attribute_values(":ends", time(ends));
+        }
+        if let Some(at) = counted.last_sent_at {
+            update = update.expression_attribute_values(":last_sent_at", time(at));
         }
         if let Some(at) = counted.look_at {
             update = update.expression_attribute_values(":look_at", time(at));
@@ -293,6 +305,7 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, chunk: &Chunk) -> Item {
         .set("rows", n(chunk.rows))
         .set("counts", json(&chunk.counts))
         .maybe("over_time", (!chunk.over_time.is_empty()).then(|| json(&chunk.over_time)))
+        .maybe("last_sent_at", chunk.last_sent_at.map(time))
         .set("version", n(chunk.version))
         .done()
 }
@@ -304,6 +317,7 @@ fn from_item(item: &Item) -> Result<Chunk> {
         rows: read.number("rows")?,
         counts: read.json("counts")?,
         over_time: read.json_or_default("over_time")?,
+        last_sent_at: read.time_opt("last_sent_at")?,
         noted_until: read.time_opt("noted_until")?,
         window_ends_at: read.time_opt("window_ends_at")?,
         look_at: read.time_opt("look_at")?,

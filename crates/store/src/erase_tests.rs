@@ -1,5 +1,6 @@
 //! Who erases a row that waits, while a dispatcher takes up its parcel, on the embedded engine.
 
+use domain::pace::Load;
 use domain::{Channel, FailureCode, MessageId, MessageStatus, Reason, Timestamp};
 use ulid::Ulid;
 
@@ -51,7 +52,8 @@ impl World {
 
     async fn move_mark(&self, parcel: &Parcel, holder: &str) {
         let (store, org) = (&self.0.store, &self.0.org);
-        let held = store.move_mark(org, SEND, parcel, holder, 4, Timestamp::from_secs(3)).await.unwrap();
+        let held = store.move_mark(org, SEND, parcel, holder, 4, Load::default(), Timestamp::from_secs(3));
+        let held = held.await.unwrap();
         assert_eq!(held, Held::Yes);
     }
 
@@ -67,7 +69,8 @@ impl World {
 }
 
 fn at(secs: i64) -> Again {
-    Again { at: Timestamp::from_secs(secs), queued: true }
+    let at = Timestamp::from_secs(secs);
+    Again { at, queued: true, left: Load::default(), gate1_at: Timestamp::from_secs(1) }
 }
 
 #[tokio::test]

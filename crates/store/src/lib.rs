@@ -31,6 +31,8 @@ pub mod targets;
 #[cfg(any(test, feature = "test-engine"))]
 pub mod test_engine;
 mod transaction;
+#[cfg(test)]
+mod waiting_tests;
 pub mod work;
 
 pub use error::StoreError;

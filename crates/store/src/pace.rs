@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::pace::{Day, Grid, Meter, Slowed};
+use domain::pace::{Day, Grid, Meter, Outlook, Slowed, Terms};
 use domain::settings::{ChannelSettings, Rate};
 use domain::{Channel, OrgId, Timestamp};
 
@@ -25,6 +25,13 @@ pub struct SenderNow {
     pub meter: Option<Meter>,
     /// Until when its slots are planned for work that waits.
     pub planned: Option<Timestamp>,
+}
+
+impl SenderNow {
+    /// What it would send when from now on, if nothing were planned.
+    pub fn outlook(&self, now: Timestamp) -> Outlook {
+        Outlook::new(Terms::from(&self.settings), self.meter.as_ref(), now)
+    }
 }
 
 /// Slots to be taken.
@@ -48,25 +55,44 @@ impl Store {
     /// # Errors
     /// If DynamoDB gives no answer or an item does not convert.
     pub async fn sender(&self, org: &OrgId, channel: Channel) -> Result<Option<SenderNow>> {
+        Ok(self.senders_under(org, &keys::channel(channel)).await?.pop())
+    }
+
+    /// All channels of an organisation with their meters, read strongly at once: no more than their settings alone would cost.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer or an item does not convert.
+    pub async fn senders(&self, org: &OrgId) -> Result<Vec<SenderNow>> {
+        let mut senders = self.senders_under(org, keys::CHANNEL).await?;
+        senders.sort_by_key(|sender| Channel::ALL.iter().position(|it| *it == sender.settings.channel));
+        Ok(senders)
+    }
+
+    async fn senders_under(&self, org: &OrgId, prefix: &str) -> Result<Vec<SenderNow>> {
         let answer = self
             .client
             .query()
             .table_name(&self.tables.directory)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .expression_attribute_values(":pk", s(keys::org(org)))
-            .expression_attribute_values(":prefix", s(keys::channel(channel)))
+            .expression_attribute_values(":prefix", s(prefix))
             .consistent_read(true)
             .send()
             .await
             .map_err(StoreError::call("Query"))?;
         let (meters, settings): (Vec<&Item>, Vec<&Item>) =
             answer.items().iter().partition(|item| channel::is_meter(item));
-        let Some(settings) = settings.first() else { return Ok(None) };
-        let (meter, planned) = match meters.first() {
-            Some(item) => (from_item(item)?, Reader(item).time_opt("planned")?),
-            None => (None, None),
+        let with_meter = |item: &&Item| {
+            let settings = channel::from_item(item)?;
+            let sk = keys::meter(settings.channel);
+            let meter = meters.iter().find(|item| Reader(item).text("sk").is_ok_and(|text| text == sk));
+            let (meter, planned) = match meter {
+                Some(item) => (from_item(item)?, Reader(item).time_opt("planned")?),
+                None => (None, None),
+            };
+            Ok(SenderNow { settings, meter, planned })
         };
-        Ok(Some(SenderNow { settings: channel::from_item(settings)?, meter, planned }))
+        settings.iter().map(with_meter).collect()
     }
 
     /// Writes a meter in place of the one that was `seen`. Answers whether that was still the present one.
@@ -231,6 +257,26 @@ impl Store {
                 return Ok(from);
             }
         }
+    }
+
+    /// Corrects how far a sender's slots are planned, unless work was planned since `seen` was read.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn correct_plan(
+        &self,
+        org: &OrgId,
+        channel: Channel,
+        seen: Timestamp,
+        planned: Timestamp,
+    ) -> Result<()> {
+        let update = self
+            .update_meter(org, channel)
+            .update_expression("SET planned = :planned")
+            .condition_expression("planned = :seen")
+            .expression_attribute_values(":planned", time(planned))
+            .expression_attribute_values(":seen", time(seen));
+        conditional(update.send().await).map(drop)
     }
 
     fn update_meter(&self, org: &OrgId, channel: Channel) -> UpdateItemFluentBuilder {

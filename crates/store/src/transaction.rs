@@ -14,7 +14,7 @@ use crate::item::{Item, n};
 use crate::{Result, Store, StoreError};
 
 /// How often a write is tried while others' transactions hold its item.
-const TRIES: u32 = 10;
+pub(crate) const TRIES: u32 = 10;
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

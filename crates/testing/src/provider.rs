@@ -43,6 +43,8 @@ pub enum Answer {
     NoAnswer,
     /// Too fast.
     Throttle(Option<Duration>),
+    /// Too fast for this recipient.
+    ThrottleRecipient(Duration),
     /// Not reached: the connection was refused.
     NotReached,
     /// Refused for this recipient.
@@ -51,6 +53,8 @@ pub enum Answer {
     OptedOut,
     /// The sender as a whole is refused.
     RefuseSender,
+    /// The template is paused for everybody.
+    PauseTemplate,
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
@@ -193,11 +197,17 @@ impl Provider {
             Answer::Throttle(after) => {
                 Outcome::Retry { after, limited: Some(Limited::Sender), problem: problem() }
             }
+            Answer::ThrottleRecipient(after) => {
+                Outcome::Retry { after: Some(after), limited: Some(Limited::Recipient), problem: problem() }
+            }
             Answer::NotReached => Outcome::Retry { after: None, limited: None, problem: problem() },
             Answer::Refuse(code) => Outcome::Refused { code, problem: problem() },
             Answer::OptedOut => Outcome::OptedOut { problem: problem() },
             Answer::RefuseSender => {
                 Outcome::SenderRefused { reason: SenderProblem::Credentials, problem: problem() }
+            }
+            Answer::PauseTemplate => {
+                Outcome::SenderRefused { reason: SenderProblem::TemplatePaused, problem: problem() }
             }
         }
     }

@@ -1,18 +1,14 @@
-//! How long a send takes, by the rates of its senders.
+//! How long a send takes, by what its senders have to do before it and by the pace that they have now.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::settings::ChannelSettings;
-use domain::{Channel, Timestamp};
-
-/// What a channel has to carry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Load {
-    /// Messages.
-    pub(crate) messages: u64,
-    /// What counts against the rate: segments of SMS, messages elsewhere.
-    pub(crate) units: u64,
-}
+use domain::content::{Body, Content};
+use domain::pace::Load;
+use domain::{BulkActionStatus, Channel, Routing, Timestamp, segments};
+use store::action::{Action, BLOCK_TARGETS};
+use store::pace::SenderNow;
+use store::parcel::Parcel;
 
 /// When the last message will have left, and over how many days it is spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,69 +17,148 @@ pub(crate) struct Estimate {
     pub(crate) spans_days: u32,
 }
 
-const DAY: Duration = Duration::from_hours(24);
-
-/// The estimate of a send that begins at `start`. Channels go side by side. A sender with a limit per day takes that many, and the rest from
-/// the next day on.
-pub(crate) fn estimate(
-    loads: impl IntoIterator<Item = (Channel, Load)>,
-    channels: &[ChannelSettings],
-    start: Timestamp,
-) -> Estimate {
-    let none = Estimate { completion: start, spans_days: 1 };
-    loads.into_iter().fold(none, |all, (channel, load)| {
-        let Some(settings) = channels.iter().find(|settings| settings.channel == channel) else { return all };
-        let one = of_channel(load, settings, start);
-        Estimate {
-            completion: all.completion.max(one.completion),
-            spans_days: all.spans_days.max(one.spans_days),
-        }
-    })
+impl Estimate {
+    /// Of a send that was to leave at `leaves_at`.
+    fn new(leaves_at: Timestamp, completion: Timestamp) -> Self {
+        let days = completion.since(leaves_at).as_millis().div_ceil(DAY.as_millis());
+        Self { completion, spans_days: u32::try_from(days).unwrap_or(u32::MAX).max(1) }
+    }
 }
 
-fn of_channel(load: Load, settings: &ChannelSettings, start: Timestamp) -> Estimate {
-    let per_day = u64::from(settings.per_day.unwrap_or(u32::MAX)).max(1);
-    let whole_days = load.messages.saturating_sub(1) / per_day;
-    let on_last_day = load.messages - whole_days * per_day;
-    // Units are spread evenly over the messages.
-    let units = (load.units * on_last_day).div_ceil(load.messages.max(1));
-    let millis = (units * 1_000_000).div_ceil(u64::from(settings.rate_per_second.thousandths()));
-    let days = u32::try_from(whole_days).unwrap_or(u32::MAX);
-    Estimate {
-        completion: start + DAY.saturating_mul(days) + Duration::from_millis(millis),
-        spans_days: days.saturating_add(1),
+const DAY: Duration = Duration::from_hours(24);
+
+/// The estimate of a send that is to leave at `leaves_at`, behind all that its senders have to do. Channels go side by side.
+pub(crate) fn estimate(
+    loads: impl IntoIterator<Item = (Channel, Load)>,
+    senders: &[SenderNow],
+    leaves_at: Timestamp,
+    now: Timestamp,
+) -> Estimate {
+    let ends = loads.into_iter().filter_map(|(channel, load)| {
+        let sender = sender_of(senders, channel).filter(|_| load.messages > 0)?;
+        let mut outlook = sender.outlook(now);
+        outlook.run_planned(sender.planned);
+        outlook.idle_until(leaves_at);
+        Some(outlook.run(load))
+    });
+    Estimate::new(leaves_at, ends.max().unwrap_or(leaves_at).max(leaves_at))
+}
+
+/// What is expected before anybody was looked at: everyone is reached, on the first channel where one is chosen, by texts as long as typed.
+pub(crate) fn expected(routing: Routing, messages: &[Content], targets: u64) -> Vec<(Channel, Load)> {
+    let used = match routing {
+        Routing::All => messages,
+        Routing::FirstReachable => messages.get(..1).unwrap_or_default(),
+    };
+    let load = |message: &Content| {
+        let units = match &message.body {
+            Body::Sms { text } => u64::from(segments::count(text).segments),
+            Body::WhatsAppText { .. } | Body::WhatsAppTemplate { .. } | Body::Email { .. } => 1,
+        };
+        (message.body.channel(), Load { messages: targets, units: targets * units })
+    };
+    used.iter().map(load).collect()
+}
+
+/// Whether something of the action may still have to be sent, so that its estimate is worth making anew.
+pub(crate) fn is_open(action: &Action) -> bool {
+    !action.status.is_settled() && !action.sent_out && action.pending() > 0
+}
+
+/// The estimate of what is left of an action, made anew; `None` if nothing is. `parcels` are those of its rows that are written.
+pub(crate) fn of_rest(
+    action: &Action,
+    messages: &[Content],
+    senders: &[SenderNow],
+    parcels: &[Parcel],
+    now: Timestamp,
+) -> Option<Estimate> {
+    let leaves_at = action.schedule_at.map_or(action.created_at, |at| at.max(action.created_at));
+    if action.status == BulkActionStatus::Queued {
+        let loads = expected(action.routing, messages, u64::from(action.targets));
+        return Some(estimate(loads, senders, leaves_at.max(now), now))
+            .map(|estimate| Estimate::new(leaves_at, estimate.completion));
     }
+    let written = u64::try_from(action.blocks_done.len() * BLOCK_TARGETS).unwrap_or(u64::MAX);
+    let unwritten = expected(action.routing, messages, u64::from(action.targets).saturating_sub(written));
+    let unwritten = unwritten.into_iter().filter(|(_, load)| load.messages > 0);
+    let not_written =
+        unwritten.map(|(channel, load)| estimate([(channel, load)], senders, now, now).completion);
+    let mut open: BTreeMap<Channel, Vec<&Parcel>> = BTreeMap::new();
+    for parcel in parcels.iter().filter(|parcel| !parcel.done) {
+        open.entry(parcel.channel).or_default().push(parcel);
+    }
+    let written = open
+        .into_iter()
+        .filter_map(|(channel, open)| Some(rest_of(sender_of(senders, channel)?, &open, now)));
+    let completion = not_written.chain(written).max()?;
+    Some(Estimate::new(leaves_at, completion))
+}
+
+/// When the last of an action's parcels on one channel will be done: in its place in the plan, and not before their own work is.
+fn rest_of(sender: &SenderNow, open: &[&Parcel], now: Timestamp) -> Timestamp {
+    let mut all = Load::default();
+    for parcel in open {
+        all += parcel.left;
+    }
+    let own = sender.outlook(now).run(all);
+    let Some(last) = open.iter().filter(|parcel| parcel.waits()).max_by_key(|parcel| parcel.due_at) else {
+        return own;
+    };
+    let mut in_place = sender.outlook(now);
+    in_place.run_planned(Some(last.due_at));
+    let in_place = in_place.run(last.left);
+    // The end of the plan is kept to what is real; a parcel's place in it, to what was thought when it got there.
+    let mut planned = sender.outlook(now);
+    planned.run_planned(sender.planned);
+    own.max(in_place.min(planned.run(Load::default())))
+}
+
+fn sender_of(senders: &[SenderNow], channel: Channel) -> Option<&SenderNow> {
+    senders.iter().find(|sender| sender.settings.channel == channel)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::settings::Rate;
+    use domain::settings::{ChannelSettings, Rate};
 
-    fn sms(per_second: u16, per_day: Option<u32>) -> ChannelSettings {
+    fn sms(per_second: u16, per_day: Option<u32>) -> SenderNow {
         let settings = ChannelSettings::new(Channel::Sms, "+15005550006".into());
-        ChannelSettings { rate_per_second: Rate::per_second(per_second), per_day, ..settings }
+        let settings = ChannelSettings { rate_per_second: Rate::per_second(per_second), per_day, ..settings };
+        SenderNow { settings, meter: None, planned: None }
     }
 
-    fn after(load: Load, settings: ChannelSettings) -> (Duration, u32) {
-        let start = Timestamp::from_secs(1_000);
-        let estimate = estimate([(Channel::Sms, load)], &[settings], start);
-        (estimate.completion.since(start), estimate.spans_days)
+    fn start() -> Timestamp {
+        Timestamp::from_secs(900_000)
+    }
+
+    fn after(load: Load, sender: SenderNow) -> (Duration, u32) {
+        let estimate = estimate([(Channel::Sms, load)], &[sender], start(), start());
+        (estimate.completion.since(start()), estimate.spans_days)
     }
 
     #[test]
     fn segments_count_against_the_rate() {
         let load = Load { messages: 100, units: 250 };
-        assert_eq!(after(load, sms(10, None)), (Duration::from_secs(25), 1));
+        assert_eq!(after(load, sms(10, None)), (Duration::from_millis(25_625), 1));
     }
 
     #[test]
     fn what_a_day_does_not_take_leaves_on_the_next() {
-        let load = Load { messages: 2_500, units: 2_500 };
-        let (time, days) = after(load, sms(10, Some(1_000)));
-        assert_eq!((time, days), (2 * DAY + Duration::from_secs(50), 3));
-        let exactly = Load { messages: 1_000, units: 1_000 };
-        assert_eq!(after(exactly, sms(10, Some(1_000))).1, 1);
+        let load = |messages| Load { messages, units: messages };
+        let (time, days) = after(load(2_500), sms(10, Some(1_000)));
+        assert!(time > 2 * DAY && time < 2 * DAY + Duration::from_hours(1), "{time:?}");
+        assert_eq!(days, 3);
+        assert_eq!(after(load(1_000), sms(10, Some(1_000))).1, 1);
+    }
+
+    #[test]
+    fn what_is_planned_before_counts() {
+        let load = Load { messages: 10, units: 10 };
+        let planned = Some(start() + Duration::from_mins(5));
+        let (time, _) = after(load, SenderNow { planned, ..sms(10, None) });
+        assert_eq!(time, Duration::from_mins(5) + Duration::from_millis(1_025));
     }
 
     #[test]

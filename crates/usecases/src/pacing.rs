@@ -10,9 +10,12 @@ use domain::{Channel, OrgId, Timestamp, segments};
 use store::Store;
 
 use crate::Error;
+use crate::jobs::HANDED_OUT_BEFORE;
 
 /// Work comes to its function so long before its slots are free: a message on a queue may be a second late.
 const EARLY: Duration = Duration::from_secs(2);
+/// How long before its time work is put on its queue at most (P7), so long before its slots.
+pub(crate) const ON_QUEUE: Duration = HANDED_OUT_BEFORE.saturating_sub(EARLY);
 
 /// Slots that a message takes: its segments if it is an SMS, else one.
 pub(crate) fn units(channel: Channel, message: &Rendered) -> u64 {

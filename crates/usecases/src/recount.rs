@@ -115,8 +115,8 @@ impl Windows {
         let over = window_ends_at.is_some_and(|end| end <= now);
         let again = again.or(seen.look_at).filter(|_| over);
         let look_at = again.map(|at| next_end.map_or(at, |end| end.min(at)));
-        let Chunk { counts, over_time, .. } = Chunk::of_rows(seen.number, rows);
-        Chunk { counts, over_time, window_ends_at, look_at, ..seen.clone() }
+        let Chunk { counts, over_time, last_sent_at, .. } = Chunk::of_rows(seen.number, rows);
+        Chunk { counts, over_time, last_sent_at, window_ends_at, look_at, ..seen.clone() }
     }
 }
 
@@ -130,6 +130,7 @@ impl Recount {
         let counts = sum(&self.chunks, action);
         let certain = self.chunks.iter().all(|chunk| chunk.noted_until.is_none());
         action.counts = counts;
+        action.last_sent_at = self.chunks.iter().filter_map(|chunk| chunk.last_sent_at).max();
         action.counted_of = certain.then(|| counted_of(&self.chunks));
         action.reconciled_at = Some(self.began_at);
         let stopped = action.failure_reason.is_some();

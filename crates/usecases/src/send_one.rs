@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::content::Content;
 use domain::gate::Planned;
+use domain::pace::Load;
 use domain::{
     BulkActionId, BulkActionStatus, Clock, ConversationId, MemberId, MessageId, MessageStatus, OrgId,
     SendSource, Timestamp,
@@ -24,7 +25,7 @@ use wire::api::message::MessageView;
 
 use crate::jobs::DispatchQueues;
 use crate::send_message::{FIRST_LOOK, planned_row};
-use crate::{Error, jobs, read_log};
+use crate::{Error, jobs, pacing, read_log};
 
 /// What is needed to send one message.
 pub(crate) struct SendOne<'a> {
@@ -93,7 +94,9 @@ pub(crate) async fn send_one(
     };
     let chunk = Chunk::of_rows(0, std::slice::from_ref(&row));
     let waits = row.status == MessageStatus::Queued;
-    let parcel = waits.then(|| Parcel::fresh(0, channel, letter.gate1_at, now));
+    let units = content.message(channel).map_or(1, |message| pacing::units_of(&message.body, &row.values));
+    let left = Load { messages: 1, units };
+    let parcel = waits.then(|| Parcel { left, ..Parcel::fresh(0, channel, letter.gate1_at, now) });
     let action = action(Action::accepted(org.clone(), action_id, &letter.by, now), &row, now);
     let view = read_log::fresh_view(row.clone(), &content);
     let touch = letter.conversation.map(|id| Touch::new(id, now, view.text.as_deref()));

@@ -1,21 +1,36 @@
 //! How actions read in the API.
 
-use domain::OrgId;
 use domain::settings::{ChannelSettings, ChannelStatus};
+use domain::{BulkActionStatus, OrgId, Timestamp};
 use store::Store;
 use store::action::Action;
 use store::content::FrozenContent;
 use wire::api::action::{ActionView, MoveView, PausedView};
 
-use crate::Error;
+use crate::{Error, estimate};
 
-/// An action as it is stored, for answers about it.
+/// An action as it is at `now`, for answers about it. While something of it is to be sent its estimate is made anew; then it is shown as it was
+/// made at acceptance.
 ///
 /// # Errors
 /// If the database gives no answer.
-pub(crate) async fn of_action(store: &Store, org: &OrgId, action: Action) -> Result<ActionView, Error> {
+pub(crate) async fn of_action(
+    store: &Store,
+    org: &OrgId,
+    mut action: Action,
+    now: Timestamp,
+) -> Result<ActionView, Error> {
     let content = store.content(org, action.id).await?.ok_or(Error::Missing("the content"))?;
-    let channels = if may_wait(&action) { store.channels(org).await? } else { Vec::new() };
+    let senders = if may_wait(&action) { store.senders(org).await? } else { Vec::new() };
+    if estimate::is_open(&action) {
+        let is_written = action.status != BulkActionStatus::Queued;
+        let parcels = if is_written { store.parcels(org, action.id.ulid()).await? } else { Vec::new() };
+        if let Some(rest) = estimate::of_rest(&action, &content.messages, &senders, &parcels, now) {
+            action.estimated_completion = Some(rest.completion);
+            action.spans_days = Some(rest.spans_days);
+        }
+    }
+    let channels: Vec<ChannelSettings> = senders.into_iter().map(|sender| sender.settings).collect();
     Ok(action_view(action, content, &channels))
 }
 
@@ -59,6 +74,7 @@ pub(crate) fn action_view(
         paused,
         estimated_completion: action.estimated_completion,
         spans_days: action.spans_days,
+        last_sent_at: action.last_sent_at,
         reconciled_at: action.reconciled_at,
         history: action
             .history

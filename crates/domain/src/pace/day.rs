@@ -40,7 +40,7 @@ impl Day {
         if self.used > 0 {
             *before.entry(self.quarter).or_default() += self.used;
         }
-        before.retain(|at, _| at + QUARTERS >= quarter);
+        before.retain(|at, _| !Self::has_left(*at, quarter));
         Self { quarter, used: 0, before }
     }
 
@@ -53,7 +53,17 @@ impl Day {
     /// When there may be room again for a sender that has none: when the oldest quarter with messages has left the window.
     pub fn frees_at(&self) -> Timestamp {
         let oldest = self.before.keys().next().copied().unwrap_or(self.quarter);
-        Self::begin(oldest + QUARTERS + 1)
+        Self::leaves_at(oldest)
+    }
+
+    /// When messages of `quarter` do not count any more.
+    pub fn leaves_at(quarter: u64) -> Timestamp {
+        Self::begin(quarter + QUARTERS + 1)
+    }
+
+    /// Whether messages of `quarter` do not count any more in the quarter `now`.
+    pub fn has_left(quarter: u64, now: u64) -> bool {
+        quarter + QUARTERS < now
     }
 }
 

@@ -9,7 +9,7 @@ use crate::settings::{ChannelSettings, Rate};
 /// How much of its rate a group of calls may take at once: one read of opt-outs answers for all its calls.
 const GROUP_LASTS: Duration = Duration::from_millis(500);
 /// After so long without a new request for patience, a sender that was slowed down is trusted with twice its pace again.
-const SLOWER_FOR: Duration = Duration::from_secs(30);
+pub(super) const SLOWER_FOR: Duration = Duration::from_secs(30);
 /// How often the pace is halved at most: to a 64th.
 const SLOWEST: u32 = 6;
 

@@ -3,7 +3,9 @@
 mod day;
 mod grid;
 mod meter;
+mod outlook;
 
 pub use day::{Day, QUARTER};
 pub use grid::{Grid, TOLERANCE};
 pub use meter::{Ahead, Meter, Slowed, Taking, Terms};
+pub use outlook::{Load, Outlook};

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{
     args::parse_id,
     connection::Connection,
-    output::{self, Column, Screen, Table, facts, field, one_line, time, until},
+    output::{self, Column, Screen, Table, facts, field, later_by, one_line, time, until},
     progress,
 };
 use crate::clock;
@@ -47,6 +47,7 @@ fn text(action: &Json, screen: Screen) -> String {
         ("reason", field(action, "failure_reason")),
         ("leaves", leaves(action)),
         ("done by", done(action)),
+        ("sent", left(action)),
         ("expires", expires(action)),
         ("channels", channels(action)),
         ("retry of", field(action, "retry_of")),
@@ -89,6 +90,19 @@ fn done(action: &Json) -> String {
     match action["spans_days"].as_u64() {
         Some(days @ 2..) => format!("{}, over {days} days", at(action, "estimated_completion")),
         _ => at(action, "estimated_completion"),
+    }
+}
+
+/// When the last message left of a send that is through, and how good its estimate was.
+fn left(action: &Json) -> String {
+    if !progress::is_settled(action) || action["last_sent_at"].is_null() {
+        return String::new();
+    }
+    let left = format!("last message left at {} UTC", time(action, "last_sent_at"));
+    match later_by(action, "last_sent_at", "estimated_completion") {
+        Some(seconds @ 0..) => format!("{left}, {seconds} s later than estimated"),
+        Some(seconds) => format!("{left}, {} s earlier than estimated", -seconds),
+        None => left,
     }
 }
 
@@ -155,6 +169,22 @@ TIME (UTC)           STATUS     BY
 2020-01-01 00:00:02  delegated  send-message
 ";
         assert_eq!(text(&action, Screen::plain(100)), expected);
+    }
+
+    #[test]
+    fn a_send_that_is_through_says_how_good_its_estimate_was() {
+        let shown = |last: &str| {
+            let action = json!({
+                "id": "ba_1", "status": "completed", "estimated_completion": "2020-01-01T00:10:00.000Z", "last_sent_at": last,
+            });
+            text(&action, Screen::plain(100))
+        };
+        let later = shown("2020-01-01T00:10:12.400Z");
+        assert!(
+            later.contains("last message left at 2020-01-01 00:10:12 UTC, 12 s later than estimated"),
+            "{later}"
+        );
+        assert!(shown("2020-01-01T00:09:30Z").contains(", 30 s earlier than estimated"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{BulkActionStatus, Dedupe, SendSource};
 
-use super::Action;
+use super::{Action, Idle};
 use crate::item::{Item, Reader, Writer, json, n, s, time};
 use crate::{Result, keys};
 
@@ -36,6 +36,8 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .set("expires_at", time(action.expires_at))
         .maybe("estimated_completion", action.estimated_completion.map(time))
         .maybe("spans_days", action.spans_days.map(n))
+        .maybe("last_sent_at", action.last_sent_at.map(time))
+        .maybe("sent_out", action.sent_out.then_some(AttributeValue::Bool(true)))
         .maybe("started_at", action.started_at.map(time))
         .maybe("delegated_at", action.delegated_at.map(time))
         .maybe("finished_at", action.finished_at.map(time))
@@ -52,6 +54,8 @@ pub(crate) fn to_item(action: &Action) -> Item {
         .maybe("repaired_at", action.repaired_at.map(time))
         .maybe("due_at", action.due_at.map(time))
         .maybe("work_shard", action.due_at.map(|_| s(keys::work_shard(action.id.ulid()))))
+        .maybe("idle_version", action.idle.map(|idle| n(idle.version)))
+        .maybe("idle_until", action.idle.map(|idle| time(idle.until)))
         .set("version", n(action.version))
         .done()
 }
@@ -79,6 +83,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         expires_at: read.time("expires_at")?,
         estimated_completion: read.time_opt("estimated_completion")?,
         spans_days: read.number_opt("spans_days")?,
+        last_sent_at: read.time_opt("last_sent_at")?,
+        sent_out: read.flag("sent_out"),
         started_at: read.time_opt("started_at")?,
         delegated_at: read.time_opt("delegated_at")?,
         finished_at: read.time_opt("finished_at")?,
@@ -94,6 +100,10 @@ pub(crate) fn from_item(item: &Item) -> Result<Action> {
         fan_out_at: read.time("fan_out_at")?,
         repaired_at: read.time_opt("repaired_at")?,
         due_at: read.time_opt("due_at")?,
+        idle: match (read.number_opt("idle_version")?, read.time_opt("idle_until")?) {
+            (Some(version), Some(until)) => Some(Idle { version, until }),
+            _ => None,
+        },
         version: read.number("version")?,
     })
 }

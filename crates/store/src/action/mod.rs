@@ -76,6 +76,10 @@ pub struct Action {
     pub estimated_completion: Option<Timestamp>,
     /// Days over which it is spread.
     pub spans_days: Option<u32>,
+    /// When the last of its messages left that a provider has, as of [`Self::reconciled_at`].
+    pub last_sent_at: Option<Timestamp>,
+    /// Whether nothing of it waits for a sender any more, as far as reconcile has seen.
+    pub sent_out: bool,
     /// When it left `queued`.
     pub started_at: Option<Timestamp>,
     /// When every row was written.
@@ -106,8 +110,19 @@ pub struct Action {
     pub repaired_at: Option<Timestamp>,
     /// When something may next have to be done for it; `None` when nothing is expected.
     pub due_at: Option<Timestamp>,
+    /// What was known of it when nothing was expected but that its parcels' turn comes.
+    pub idle: Option<Idle>,
     /// Counts the writes of this item: the condition of the next one.
     pub version: u64,
+}
+
+/// Nothing is expected of an action but that the turn of its parcels comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// In this version of it: in a later one something has happened.
+    pub version: u64,
+    /// Before this time.
+    pub until: Timestamp,
 }
 
 /// How the targets of an action were named. What was searched for is not kept: it may be a name.
@@ -176,6 +191,8 @@ impl Action {
             expires_at: now + USEFUL_FOR,
             estimated_completion: None,
             spans_days: None,
+            last_sent_at: None,
+            sent_out: false,
             started_at: None,
             delegated_at: None,
             finished_at: None,
@@ -191,6 +208,7 @@ impl Action {
             fan_out_at: now,
             repaired_at: None,
             due_at: Some(now + FAN_OUT_PATIENCE),
+            idle: None,
             version: 1,
         }
     }
@@ -271,6 +289,25 @@ impl Store {
             .await
             .map_err(StoreError::call("UpdateItem"))?;
         from_item(answer.attributes.as_ref().unwrap_or(&Item::new()))
+    }
+
+    /// Makes an action that is idle due again at `at`, unless something has happened to it since it was read.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; then it stays due.
+    pub async fn stay_idle(&self, action: &Action, at: Timestamp) -> Result<()> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.bulk_actions)
+            .key("pk", s(keys::send(&action.org_id, action.id.ulid())))
+            .key("sk", s(keys::ACTION))
+            .update_expression("SET due_at = :at, version = :next, idle_version = :next")
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":next", n(action.version + 1))
+            .expression_attribute_values(":seen", n(action.version));
+        conditional(update.send().await).map(drop)
     }
 
     /// Makes an action due no later than `at`, so that reconcile looks at it. One that is due earlier stays so and only gets a new version: somebody

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::pace::Load;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
@@ -12,8 +13,17 @@ use crate::item::{Item, n, s, time};
 use crate::{Result, Store};
 
 impl Again {
-    fn sets(self) -> &'static str {
-        if self.queued { "due_at = :at, driven_at = :at" } else { "due_at = :at" }
+    fn set(self, update: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
+        let driven = if self.queued { ", driven_at = :at" } else { "" };
+        update
+            .update_expression(format!(
+                "SET {also}due_at = :at{driven}, messages = :messages, units = :units, gate1_at = :gate1_at, \
+                 deaths = :zero REMOVE holder, claim_until"
+            ))
+            .expression_attribute_values(":at", time(self.at))
+            .expression_attribute_values(":messages", n(self.left.messages))
+            .expression_attribute_values(":units", n(self.left.units))
+            .expression_attribute_values(":gate1_at", time(self.gate1_at))
     }
 }
 
@@ -56,7 +66,7 @@ impl Store {
         }
     }
 
-    /// Moves the mark to `mark`, before the calls for the rows below it begin, and renews the claim.
+    /// Moves the mark to `mark`, before the calls for the rows below it begin, and renews the claim. `left` is what lies beyond.
     ///
     /// # Errors
     /// If DynamoDB gives no answer: then no call may be made, since the mark may not have moved.
@@ -67,11 +77,17 @@ impl Store {
         parcel: &Parcel,
         holder: &str,
         mark: u16,
+        left: Load,
         now: Timestamp,
     ) -> Result<Held> {
         let update = self
             .update_parcel(org, send, parcel.chunk, parcel.channel)
-            .update_expression("SET mark = :mark, marked_at = :now, claim_until = :until, deaths = :one")
+            .update_expression(
+                "SET mark = :mark, marked_at = :now, claim_until = :until, deaths = :one, \
+                 messages = :messages, units = :units",
+            )
+            .expression_attribute_values(":messages", n(left.messages))
+            .expression_attribute_values(":units", n(left.units))
             .expression_attribute_values(":mark", n(mark))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":until", time(now + CLAIM))
@@ -96,17 +112,11 @@ impl Store {
             Release::Done => update
                 .update_expression("SET finished = :yes, deaths = :zero REMOVE holder, claim_until")
                 .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
-            Release::Later(again) => update
-                .update_expression(format!("SET {}, deaths = :zero REMOVE holder, claim_until", again.sets()))
-                .expression_attribute_values(":at", time(again.at)),
-            Release::NextPass(again) => update
-                .update_expression(format!(
-                    "SET #pass = :pass, mark = :zero, {}, deaths = :zero REMOVE holder, claim_until",
-                    again.sets()
-                ))
+            Release::Later(again) => again.set(update, ""),
+            Release::NextPass(again) => again
+                .set(update, "#pass = :pass, mark = :zero, not_before = :at, ")
                 .expression_attribute_names("#pass", "pass")
-                .expression_attribute_values(":pass", n(parcel.pass + 1))
-                .expression_attribute_values(":at", time(again.at)),
+                .expression_attribute_values(":pass", n(parcel.pass + 1)),
         };
         held(update.expression_attribute_values(":zero", n(0)), holder).await
     }

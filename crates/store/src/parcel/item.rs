@@ -1,6 +1,7 @@
 //! Parcels as items.
 
 use domain::OrgId;
+use domain::pace::Load;
 use ulid::Ulid;
 
 use super::{Claim, Parcel};
@@ -17,6 +18,9 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
         .maybe("marked_at", parcel.marked_at.map(time))
         .set("gate1_at", time(parcel.gate1_at))
         .set("due_at", time(parcel.due_at))
+        .maybe("not_before", parcel.not_before.map(time))
+        .set("messages", n(parcel.left.messages))
+        .set("units", n(parcel.left.units))
         .set("driven_at", time(parcel.driven_at))
         .set("deaths", n(parcel.deaths))
         .done()
@@ -40,6 +44,11 @@ pub(super) fn from_item(item: &Item) -> Result<Parcel> {
         marked_at: read.time_opt("marked_at")?,
         gate1_at: read.time("gate1_at")?,
         due_at: read.time("due_at")?,
+        not_before: read.time_opt("not_before")?,
+        left: Load {
+            messages: read.number_opt("messages")?.unwrap_or(0),
+            units: read.number_opt("units")?.unwrap_or(0),
+        },
         driven_at: read.time("driven_at")?,
         repaired_at: read.time_opt("repaired_at")?,
         repairs: read.number_opt("repairs")?.unwrap_or(0),

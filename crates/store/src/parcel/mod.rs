@@ -6,6 +6,7 @@ mod item;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use domain::pace::Load;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
@@ -36,6 +37,10 @@ pub struct Parcel {
     pub gate1_at: Timestamp,
     /// When it may next be worked on.
     pub due_at: Timestamp,
+    /// It is not due before, whatever slots are free: a refused row waits until then.
+    pub not_before: Option<Timestamp>,
+    /// What its rows that wait come to, about.
+    pub left: Load,
     /// For when it was last put on its queue: before [`Self::due_at`], nobody has done so yet.
     pub driven_at: Timestamp,
     /// When it was last put on its queue because its message was lost or its worker had stopped.
@@ -61,6 +66,8 @@ impl Parcel {
             marked_at: None,
             gate1_at,
             due_at: now,
+            not_before: None,
+            left: Load::default(),
             driven_at: now,
             repaired_at: None,
             repairs: 0,
@@ -68,6 +75,11 @@ impl Parcel {
             claim: None,
             done: false,
         }
+    }
+
+    /// Whether it waits for its time and nobody has put it on its queue for that.
+    pub fn waits(&self) -> bool {
+        !self.done && self.claim.is_none() && self.driven_at < self.due_at
     }
 
     /// Whether a dispatcher may be calling, or may have called, the provider for a row that waits: under a claim, be it one that has run out and
@@ -140,6 +152,10 @@ pub struct Again {
     pub at: Timestamp,
     /// Whether whoever gives it back puts it on its queue for then. If not, because that is too far ahead, reconcile hands it out.
     pub queued: bool,
+    /// What is left of it.
+    pub left: Load,
+    /// When gate 1 looked at what is left of it.
+    pub gate1_at: Timestamp,
 }
 
 impl Store {
@@ -177,19 +193,28 @@ impl Store {
         found.as_ref().map(from_item).transpose()
     }
 
-    /// Records that a parcel was put on its queue for `at`.
+    /// Makes a parcel that waits due at `at`, for somebody who then puts it on its queue for that time. Answers whether it is his to do: not if
+    /// it was handed out, taken up or given back since it was read.
     ///
     /// # Errors
-    /// If DynamoDB gives no answer; repeating is safe.
-    pub async fn parcel_handed_out(
+    /// If DynamoDB gives no answer: it may be his then, and is found as lost if he does not do it.
+    pub async fn hand_out_parcel(
         &self,
         org: &OrgId,
         send: Ulid,
         parcel: &Parcel,
         at: Timestamp,
-    ) -> Result<()> {
-        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
-        driven(update.update_expression("SET driven_at = :at"), at).await
+    ) -> Result<bool> {
+        let update = self
+            .update_parcel(org, send, parcel.chunk, parcel.channel)
+            .update_expression("SET due_at = :at, driven_at = :at")
+            .condition_expression(
+                "attribute_not_exists(finished) AND attribute_not_exists(holder) AND due_at = :due AND driven_at = :driven",
+            )
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":due", time(parcel.due_at))
+            .expression_attribute_values(":driven", time(parcel.driven_at));
+        Ok(conditional(update.send().await)?.is_done())
     }
 
     /// Records that a parcel was put on its queue again at `at`, because its message was lost or its worker had stopped.

@@ -7,6 +7,7 @@ mod list;
 mod query;
 mod reaction;
 mod record;
+mod rewrite;
 
 use std::collections::BTreeMap;
 
@@ -247,6 +248,14 @@ impl Row {
         ] {
             histogram.add(at.unwrap_or(self.created_at), tally);
         }
+    }
+
+    /// When it left for a provider that is known to have it. Of a call whose answer was lost, a receipt that came later knows only that it had
+    /// left by then.
+    pub fn left_at(&self) -> Option<Timestamp> {
+        let sent_at = self.sent_at?;
+        let called_at = self.tried_at.filter(|_| self.unknown.is_some());
+        Some(called_at.map_or(sent_at, |called_at| called_at.min(sent_at)))
     }
 
     /// When its receipt window ends, if it waits for a receipt. `window_s` in seconds.

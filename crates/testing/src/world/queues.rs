@@ -15,15 +15,17 @@ use wire::queue::{ApplyReceiptJob, Job};
 use super::{Redelivery, World, queue_of, url_of};
 use crate::provider::Seen;
 
+/// All queues, in the order in which they are worked off.
+const QUEUES: [&str; 5] =
+    ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"];
+
 impl World {
     /// Works all queues off, as far as messages are visible at the present time. Answers how many jobs failed.
     pub async fn drain(&self) -> usize {
         let mut failed = 0;
         loop {
             let mut worked = 0;
-            for name in
-                ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"]
-            {
+            for name in QUEUES {
                 for message in self.receive(name).await {
                     worked += 1;
                     failed += usize::from(!self.work(name, message).await);
@@ -62,6 +64,34 @@ impl World {
             self.reconcile().await;
             self.drain().await;
         }
+    }
+
+    /// Lets time pass second by second: jobs run when they become visible, one after the other, and reconcile each minute. Answers how many jobs
+    /// ran. Who waits for a slot moves the clock on, so it may end a little later.
+    pub async fn pass(&self, time: Duration) -> usize {
+        let end = self.clock.now() + time;
+        let mut worked = 0;
+        while self.clock.now() < end {
+            let minute = self.clock.now().secs() / 60;
+            let before = worked;
+            for name in QUEUES {
+                worked += usize::from(self.work_next(name).await);
+            }
+            if worked == before {
+                self.clock.advance(Duration::from_secs(1));
+            }
+            if self.clock.now().secs() / 60 != minute {
+                self.reconcile().await;
+            }
+        }
+        worked
+    }
+
+    /// Runs the next job of a queue, if one is visible. Whether there was one.
+    pub async fn work_next(&self, name: &str) -> bool {
+        let Some(message) = self.receive_up_to(name, 1).await.into_iter().next() else { return false };
+        self.work(name, message).await;
+        true
     }
 
     /// One run of reconcile.
@@ -148,9 +178,13 @@ impl World {
     }
 
     async fn receive(&self, name: &str) -> Vec<Message> {
+        self.receive_up_to(name, 10).await
+    }
+
+    async fn receive_up_to(&self, name: &str, most: i32) -> Vec<Message> {
         let url = url_of(&self.urls, name);
         let request =
-            self.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(0);
+            self.sqs.receive_message().queue_url(url).max_number_of_messages(most).wait_time_seconds(0);
         request.send().await.expect("the queue answers").messages.unwrap_or_default()
     }
 
@@ -171,6 +205,16 @@ impl World {
     /// Runs one job as its function would.
     async fn run(&self, name: &str, body: &str) -> anyhow::Result<()> {
         self.functions.run(name, body, self.clock.now() + Duration::from_mins(1)).await
+    }
+
+    /// Messages on a queue, those with a delay included.
+    ///
+    /// # Panics
+    /// If there is no such queue.
+    pub fn waiting(&self, name: &str) -> u64 {
+        let url = url_of(&self.urls, name);
+        let queue = url.rsplit('/').next().unwrap_or_default();
+        self.engine.sqs().counts(queue).expect("a queue").total()
     }
 
     /// Messages on all queues, dead-letter queues included.

@@ -34,7 +34,7 @@ pub(super) async fn cancel(
         action.reconciled_at = Some(now);
         action.due_at = None;
         if deps.store.save_action(&mut action).await? == Saved::Yes {
-            return Ok(Reply::json(200, &view::of_action(&deps.store, org, action).await?));
+            return Ok(Reply::json(200, &view::of_action(&deps.store, org, action, deps.clock.now()).await?));
         }
     }
     Err(Error::Contended("the action").into())

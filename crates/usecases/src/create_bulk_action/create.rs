@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::content::{Body as ContentBody, Content};
+use domain::content::Content;
 use domain::permission::Caller;
 use domain::settings::ChannelSettings;
-use domain::{BulkActionId, Channel, MemberId, OrgId, Routing, Timestamp, segments};
+use domain::{BulkActionId, Channel, MemberId, OrgId, Routing, Timestamp};
 use store::Store;
 use store::accept::{Acceptance, Accepted, With};
 use store::action::{Action, FAN_OUT_PATIENCE, Selected, USEFUL_FOR};
 use store::content::FrozenContent;
 use store::directory::{MemberFilter, Selection};
+use store::pace::SenderNow;
 use store::targets::Target;
 use wire::api::bulk_action::{CreateBulkAction, MAX_TARGETS, Targets};
 use wire::api::fields::Body;
@@ -20,7 +21,7 @@ use wire::api::problem::{FieldError, Problem};
 
 use super::accept::{admit, in_progress, key_of, made_before, replayed};
 use super::{CreateBulkActions, content};
-use crate::estimate::{Estimate, Load, estimate};
+use crate::estimate::{estimate, expected};
 use crate::jobs::{self, HANDED_OUT_BEFORE};
 use crate::{Refused, view};
 
@@ -45,11 +46,12 @@ pub(super) async fn create(
     let now = deps.clock.now();
     let key = key_of(request, "/bulk-actions")?;
     if let Some(made) = made_before(&deps.store, deps.clock.as_ref(), org, key.as_ref()).await? {
-        return again(&deps.store, org, &made).await;
+        return again(&deps.store, org, &made, deps.clock.now()).await;
     }
     // After the key: what is answered again may have been accepted long ago.
     let times = Times::of(&wanted, now)?;
-    let channels = deps.store.channels(org).await?;
+    let senders = deps.store.senders(org).await?;
+    let channels = settings_of(&senders);
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     admit(deps, caller).await?;
     let selected = selected(&wanted.targets);
@@ -69,7 +71,7 @@ pub(super) async fn create(
         messages,
         as_given: body.get("messages").cloned().unwrap_or_default(),
     };
-    let action = planned(action, &frozen.messages, &channels, &targets, times.leaves_at);
+    let action = planned(action, &frozen.messages, &senders, &targets, times.leaves_at);
     // Targets first: an action that can be found can be carried out.
     deps.store.freeze_targets(org, action.id, &targets, action.expires_at).await?;
     for _ in 0..TRIES {
@@ -80,12 +82,17 @@ pub(super) async fn create(
             Accepted::Yes => return Ok(accepted(deps, action, frozen, &channels).await),
             Accepted::Stale => {
                 if let Some(made) = made_before(&deps.store, deps.clock.as_ref(), org, key.as_ref()).await? {
-                    return again(&deps.store, org, &made).await;
+                    return again(&deps.store, org, &made, deps.clock.now()).await;
                 }
             }
         }
     }
     Err(in_progress())
+}
+
+/// The settings of senders.
+pub(super) fn settings_of(senders: &[SenderNow]) -> Vec<ChannelSettings> {
+    senders.iter().map(|sender| sender.settings.clone()).collect()
 }
 
 /// The seconds for which each channel waits for receipts.
@@ -97,7 +104,7 @@ fn windows(channels: &[ChannelSettings]) -> std::collections::BTreeMap<Channel, 
 pub(super) fn planned(
     action: Action,
     messages: &[Content],
-    channels: &[ChannelSettings],
+    senders: &[SenderNow],
     targets: &[Target],
     leaves_at: Timestamp,
 ) -> Action {
@@ -108,7 +115,8 @@ pub(super) fn planned(
     };
     let handed_out = leaves_at <= action.created_at + HANDED_OUT_BEFORE;
     let due = if handed_out { leaves_at + FAN_OUT_PATIENCE } else { leaves_at - HANDED_OUT_BEFORE };
-    let estimate = expected(&action, messages, channels, targets.len() as u64, leaves_at);
+    let loads = expected(action.routing, messages, targets.len() as u64);
+    let estimate = estimate(loads, senders, leaves_at, action.created_at);
     Action {
         targets: u32::try_from(targets.len()).unwrap_or(u32::MAX),
         total: targets.iter().map(rows).sum(),
@@ -119,30 +127,6 @@ pub(super) fn planned(
         due_at: Some(due),
         ..action
     }
-}
-
-/// What is expected before anybody was looked at: everyone is reached, on the first channel where one is chosen, by texts as long as typed.
-fn expected(
-    action: &Action,
-    messages: &[Content],
-    channels: &[ChannelSettings],
-    targets: u64,
-    leaves_at: Timestamp,
-) -> Estimate {
-    let used = match action.routing {
-        Routing::All => messages,
-        Routing::FirstReachable => messages.get(..1).unwrap_or_default(),
-    };
-    let load = |message: &Content| {
-        let units = match &message.body {
-            ContentBody::Sms { text } => u64::from(segments::count(text).segments),
-            ContentBody::WhatsAppText { .. }
-            | ContentBody::WhatsAppTemplate { .. }
-            | ContentBody::Email { .. } => 1,
-        };
-        (message.body.channel(), Load { messages: targets, units: targets * units })
-    };
-    estimate(used.iter().map(load), channels, leaves_at)
 }
 
 /// The action is accepted whatever becomes of its start: reconcile starts what SQS did not take.
@@ -163,10 +147,10 @@ pub(super) async fn accepted(
 }
 
 /// The answer to a request that was accepted before: the action as it is now.
-pub(super) async fn again(store: &Store, org: &OrgId, made: &str) -> Result<Reply, Refused> {
+pub(super) async fn again(store: &Store, org: &OrgId, made: &str, now: Timestamp) -> Result<Reply, Refused> {
     let id: BulkActionId = made.parse().map_err(|_| crate::Error::Missing("the action of a key"))?;
     let action = store.action(org, id).await?.ok_or(crate::Error::Missing("the action of a key"))?;
-    let view = view::of_action(store, org, action).await?;
+    let view = view::of_action(store, org, action, now).await?;
     Ok(replayed(Reply::json(202, &view).header("location", format!("/bulk-actions/{id}"))))
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use domain::content::Rendered;
 use domain::gate::{Planned, Refusal};
 use domain::opt_out::AddressHash;
+use domain::pace::Load;
 use domain::permission::Caller;
 use domain::segments::{self, Encoding};
 use domain::variables::Variable;
@@ -17,10 +18,10 @@ use wire::api::fields::Body;
 use wire::api::http::{Reply, Request};
 use wire::api::preview::{ChannelPreview, FlaggedView, PreviewView, SampleView, UnreachableView};
 
-use super::create::{Times, targets};
+use super::create::{Times, settings_of, targets};
 use super::{CreateBulkActions, content};
 use crate::Refused;
-use crate::estimate::{Load, estimate};
+use crate::estimate::estimate;
 use crate::planner::Planner;
 
 /// How many of those who are not reached are named.
@@ -41,8 +42,10 @@ pub(super) async fn preview(
     let org = &caller.org_id;
     let body = Body::of(request)?;
     let wanted = CreateBulkAction::read(&body)?;
-    let times = Times::of(&wanted, deps.clock.now())?;
-    let channels = deps.store.channels(org).await?;
+    let now = deps.clock.now();
+    let times = Times::of(&wanted, now)?;
+    let senders = deps.store.senders(org).await?;
+    let channels = settings_of(&senders);
     let messages = content::freeze(&deps.store, caller, &channels, &wanted.messages).await?;
     let (targets, duplicates_removed) = targets(&deps.store, org, wanted.targets).await?;
     let planner = Planner::load(&deps.store, org, &channels, &messages, wanted.routing).await?;
@@ -59,7 +62,7 @@ pub(super) async fn preview(
         }
     }
     let loads = tally.channels.iter().map(|(channel, load)| (*channel, load.load));
-    let estimate = estimate(loads, &channels, times.leaves_at);
+    let estimate = estimate(loads, &senders, times.leaves_at, now);
     Ok(Reply::json(
         200,
         &PreviewView {

@@ -20,7 +20,7 @@ use wire::api::problem::Problem;
 
 use super::CreateBulkActions;
 use super::accept::{admit, in_progress, key_of, made_before};
-use super::create::{accepted, again, planned};
+use super::create::{accepted, again, planned, settings_of};
 use crate::recount::recount;
 use crate::{Error, Refused, layout, read_log};
 
@@ -43,7 +43,7 @@ pub(super) async fn retry(
     let key = key_of(request, &path)?;
     for _ in 0..TRIES {
         if let Some(made) = made_before(&deps.store, deps.clock.as_ref(), org, key.as_ref()).await? {
-            return again(&deps.store, org, &made).await;
+            return again(&deps.store, org, &made, deps.clock.now()).await;
         }
         let retried = read_log::find(&deps.store, org, request.param("id")).await?;
         check(&retried)?;
@@ -62,13 +62,13 @@ pub(super) async fn retry(
             dedupe: retried.dedupe,
             ..Action::accepted(org.clone(), BulkActionId::new(deps.ids.ulid(now)), &caller.sub, now)
         };
-        let channels = deps.store.channels(org).await?;
-        let action = planned(action, &content.messages, &channels, &targets, now);
+        let senders = deps.store.senders(org).await?;
+        let action = planned(action, &content.messages, &senders, &targets, now);
         deps.store.freeze_targets(org, action.id, &targets, now + KEPT).await?;
         let with = With::Bulk { limit: &limit, retried: Some(&retried) };
         let acceptance = Acceptance { action: &action, content: &content, key: key.as_ref(), with };
         if deps.store.accept(acceptance).await? == Accepted::Yes {
-            return Ok(accepted(deps, action, content, &channels).await);
+            return Ok(accepted(deps, action, content, &settings_of(&senders)).await);
         }
     }
     Err(in_progress())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use channels::{Limited, Outcome, Outgoing, Sender};
 use domain::content::Rendered;
 use domain::gate::Refusal;
+use domain::pace::Load;
 use domain::variables::Variable;
 use domain::{Channel, FailureCode, MessageId, OrgId, Reason, SkipCode, Timestamp};
 use futures_util::future::{join, join_all};
@@ -67,26 +68,27 @@ struct InHandNow {
     called: Option<Called>,
 }
 
-/// Marks the group, calls, and records what came of it.
+/// Marks the group, calls, and records what came of it. `beyond` is what is left of the parcel behind the group.
 pub(super) async fn send<C: Connect>(
     deps: &Dispatch<C>,
     work: &mut Work<'_>,
     line: &mut Line<C::Sender>,
     letters: Vec<Letter>,
+    beyond: Load,
 ) -> Result<Sent, Error> {
     let Some(last) = letters.last() else { return Ok(Sent::Done(Vec::new())) };
     let (org, send) = (work.action.org_id.clone(), work.action.id.ulid());
-    let before = work.parcel.mark;
+    let before = (work.parcel.mark, work.parcel.left);
     let mark = last.row.id.slot + 1;
     let now = deps.clock.now();
-    let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now);
+    let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, beyond, now);
     let (marked, gate) = join(marked, read_gate(deps, work)).await;
     match marked {
         Ok(Held::Yes) => {}
         Ok(Held::Lost) => return Ok(Sent::Lost),
         Err(error) => return given_up(deps, work, before, error.into()).await,
     }
-    work.parcel.mark = mark;
+    (work.parcel.mark, work.parcel.left) = (mark, beyond);
     work.parcel.marked_at = Some(now);
     if let Some(claim) = &mut work.parcel.claim {
         claim.until = now + store::parcel::CLAIM;
@@ -104,7 +106,7 @@ pub(super) async fn send<C: Connect>(
             // Nobody was called yet: without its mark the group is not unknown but simply not sent.
             Ok(Some(at)) if round == 0 => {
                 put_back(deps, work, before).await?;
-                work.parcel.mark = before;
+                (work.parcel.mark, work.parcel.left) = before;
                 return Ok(Sent::NotBefore(at));
             }
             Err(error) if round == 0 => return given_up(deps, work, before, error).await,
@@ -216,9 +218,13 @@ async fn finish<C: Connect>(
 }
 
 /// Takes the mark back before the first call: without its mark the group is not unknown but simply not sent.
-async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, before: u16) -> Result<(), Error> {
+async fn put_back<C: Connect>(
+    deps: &Dispatch<C>,
+    work: &Work<'_>,
+    (mark, left): (u16, Load),
+) -> Result<(), Error> {
     let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
-    deps.store.move_mark(org, send, work.parcel, &work.holder, before, now).await?;
+    deps.store.move_mark(org, send, work.parcel, &work.holder, mark, left, now).await?;
     Ok(())
 }
 
@@ -226,7 +232,7 @@ async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, before: u16) 
 async fn given_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
-    before: u16,
+    before: (u16, Load),
     fault: Error,
 ) -> Result<Sent, Error> {
     // If that fails too, the fault that came first says more.

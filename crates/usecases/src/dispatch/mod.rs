@@ -3,6 +3,7 @@
 
 mod group;
 mod outcome;
+mod renew;
 mod sender;
 mod slots;
 
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channels::Sender;
-use domain::content::Prepared;
-use domain::pace::{Ahead, Terms};
+use domain::content::{Content, Prepared};
+use domain::pace::{Ahead, Load, Terms};
 use domain::variables::VariableError;
 use domain::{BulkActionStatus, Clock, FailureCode, Ids, MessageStatus, Reason, Timer, Timestamp, Unknown};
 use queue::Queue;
@@ -35,7 +36,7 @@ const SLOTS: Duration = Duration::from_secs(10);
 /// Claims that may die without the mark having moved before a parcel is given up.
 const MAX_DEATHS: u32 = 5;
 /// How long a sender that was refused as a whole is left alone before one message tries it again.
-const PROBE_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const PROBE_AFTER: Duration = Duration::from_mins(1);
 
 /// What a dispatcher needs.
 pub struct Dispatch<C> {
@@ -60,6 +61,7 @@ pub struct Dispatch<C> {
 /// A claimed parcel being worked on.
 struct Work<'a> {
     action: &'a Action,
+    content: &'a Content,
     /// What its messages say. That it does not parse, its acceptance should have found.
     message: Result<Prepared, VariableError>,
     parcel: &'a mut Parcel,
@@ -70,8 +72,7 @@ struct Work<'a> {
     ahead: Ahead,
     /// The sender's terms, as far as they are known, and slots per message so far.
     terms: Option<Terms>,
-    units: u64,
-    messages: u64,
+    written: Load,
 }
 
 /// Why the loop over the groups ended.
@@ -120,14 +121,14 @@ pub async fn dispatch<C: Connect>(
     let message = content.body.prepare();
     let mut work = Work {
         action: &action,
+        content,
         message,
         parcel: &mut parcel,
         holder,
         claimed_at: now,
         ahead: if direct { Ahead::Direct } else { Ahead::Bulk },
         terms: None,
-        units: 0,
-        messages: 0,
+        written: Load::default(),
     };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
@@ -218,9 +219,7 @@ async fn send_all<C: Connect>(
     rows: &mut [Row],
     deadline: Timestamp,
 ) -> Result<Stop, Error> {
-    let pass = work.parcel.pass;
-    let mut left: Vec<usize> =
-        (0..rows.len()).filter(|i| rows.get(*i).is_some_and(|row| waits(row, pass))).collect();
+    let mut left = waiting(rows, work.parcel.pass);
     if left.is_empty() {
         return Ok(Stop::Through);
     }
@@ -233,7 +232,11 @@ async fn send_all<C: Connect>(
             return Ok(Stop::Through);
         }
     };
-    loop {
+    if renew::is_due(work, deps.clock.now()) && !line.resting(deps.clock.now()) {
+        renew::renew(deps, work, rows).await?;
+        left = waiting(rows, work.parcel.pass);
+    }
+    while !left.is_empty() {
         work.terms = Some(line.terms);
         if line.resting(deps.clock.now()) {
             return Ok(Stop::SenderRefused);
@@ -246,7 +249,8 @@ async fn send_all<C: Connect>(
         let letters = next_group(deps, work, &line, rows, &left);
         let indexes: Vec<usize> = left.drain(..letters.len()).collect();
         // On the heap: what a group keeps is large, and all that waits for it would be as large.
-        match Box::pin(group::send(deps, work, &mut line, letters)).await? {
+        let beyond = rest(work, left.len());
+        match Box::pin(group::send(deps, work, &mut line, letters, beyond)).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
             group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
             group::Sent::Done(changed) => {
@@ -257,11 +261,23 @@ async fn send_all<C: Connect>(
                 }
             }
         }
-        if left.is_empty() {
-            return Ok(Stop::Through);
+        if !left.is_empty() {
+            line.look(deps, &work.action.org_id).await?;
         }
-        line.look(deps, &work.action.org_id).await?;
     }
+    Ok(Stop::Through)
+}
+
+/// The places of the rows that wait for their calls in `pass`.
+fn waiting(rows: &[Row], pass: u32) -> Vec<usize> {
+    (0..rows.len()).filter(|i| rows.get(*i).is_some_and(|row| waits(row, pass))).collect()
+}
+
+/// What so many messages of the parcel come to: by those that were written, or else by what was thought of them before.
+fn rest(work: &Work<'_>, messages: usize) -> Load {
+    let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+    let like = [work.written, work.parcel.left, Load { messages: 1, units: 1 }];
+    like.into_iter().find(|load| load.messages > 0 && load.units > 0).unwrap_or_default().part(messages)
 }
 
 /// The next messages that go together: as many as a group may have, and as many slots.
@@ -280,8 +296,7 @@ fn next_group<C: Connect>(
         if units > size.units && !letters.is_empty() {
             break;
         }
-        work.units += letter.units(C::CHANNEL);
-        work.messages += 1;
+        work.written += Load { messages: 1, units: letter.units(C::CHANNEL) };
         letters.push(letter);
     }
     letters
@@ -310,18 +325,23 @@ async fn release<C: Connect>(
     let now = deps.clock.now();
     let pass = work.parcel.pass;
     let left = rows.iter().filter(|row| waits(row, pass)).count();
-    let refused = rows.iter().filter(|row| waits(row, pass + 1)).filter_map(|row| row.next_attempt_at).max();
-    let release = match (stop, refused) {
+    let refused: Vec<&Row> = rows.iter().filter(|row| waits(row, pass + 1)).collect();
+    let next_pass = refused.iter().filter_map(|row| row.next_attempt_at).max();
+    let rest = rest(work, left + refused.len());
+    let release = match (stop, next_pass) {
         (Stop::Lost, _) => return Ok(()),
-        (Stop::OutOfTime, _) => Release::Later(again(work, now, now)),
+        (Stop::OutOfTime, _) => Release::Later(again(work, rest, now, now)),
+        // Of all that wait for a sender that was refused, reconcile sends one to try it again.
         (Stop::SenderRefused, _) if left > 0 => {
-            Release::Later(again(work, queue_up(deps, work, left, now + PROBE_AFTER).await?, now))
+            let again = again(work, rest, now + PROBE_AFTER, now);
+            Release::Later(Again { queued: again.queued && work.ahead == Ahead::Direct, ..again })
         }
         (Stop::NotBefore(at), _) if left > 0 => {
-            Release::Later(again(work, queue_up(deps, work, left, at.max(now)).await?, now))
+            let at = queue_up(deps, work, rest, at.max(now)).await?;
+            Release::Later(again(work, rest, at, now))
         }
         (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), Some(at)) => {
-            Release::NextPass(again(work, at, now))
+            Release::NextPass(again(work, rest, at, now))
         }
         (Stop::Through | Stop::SenderRefused | Stop::NotBefore(_), None) => Release::Done,
     };
@@ -340,19 +360,17 @@ async fn release<C: Connect>(
 async fn queue_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
-    left: usize,
+    left: Load,
     from: Timestamp,
 ) -> Result<Timestamp, Error> {
     let (Some(terms), Ahead::Bulk) = (work.terms, work.ahead) else { return Ok(from) };
-    let left = u64::try_from(left).unwrap_or(u64::MAX);
-    let units = (left * work.units.max(1)).div_ceil(work.messages.max(1));
-    let wanted = pacing::Work { terms, units, from };
+    let wanted = pacing::Work { terms, units: left.units, from };
     let start = pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, wanted).await?;
     Ok(pacing::due(start, from))
 }
 
 /// At `at`, or when its messages expire: then they end. What is due later than a little ahead is left to reconcile.
-fn again(work: &Work<'_>, at: Timestamp, now: Timestamp) -> Again {
+fn again(work: &Work<'_>, left: Load, at: Timestamp, now: Timestamp) -> Again {
     let at = at.min(work.action.expires_at).max(now);
-    Again { at, queued: jobs::delay(now, at) <= jobs::HANDED_OUT_BEFORE }
+    Again { at, queued: at <= now + pacing::ON_QUEUE, left, gate1_at: work.parcel.gate1_at }
 }

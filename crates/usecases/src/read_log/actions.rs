@@ -41,7 +41,7 @@ pub(super) async fn one(deps: &ReadLog, caller: &Caller, request: &Request) -> R
     Query::parse(request, &[])?;
     let org = &caller.org_id;
     let action = fresh(deps, find(&deps.store, org, request.param("id")).await?).await?;
-    Ok(Reply::json(200, &view::of_action(&deps.store, org, action).await?))
+    Ok(Reply::json(200, &view::of_action(&deps.store, org, action, deps.clock.now()).await?))
 }
 
 /// `GET /bulk-actions`. The counts are those that are known: who watches an action reads it by itself.

@@ -212,19 +212,11 @@ mod tests {
 
     fn parcel(pass: u32, mark: u16, until: Option<i64>) -> Parcel {
         Parcel {
-            chunk: 0,
-            channel: Channel::Sms,
             pass,
             mark,
             marked_at: Some(Timestamp::from_secs(100)),
-            gate1_at: Timestamp::from_secs(1),
-            due_at: Timestamp::from_secs(1),
-            driven_at: Timestamp::from_secs(1),
-            repaired_at: None,
-            repairs: 0,
-            deaths: 0,
             claim: until.map(|until| Claim { holder: "h".into(), until: Timestamp::from_secs(until) }),
-            done: false,
+            ..Parcel::fresh(0, Channel::Sms, Timestamp::from_secs(1), Timestamp::from_secs(1))
         }
     }
 

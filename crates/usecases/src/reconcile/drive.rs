@@ -8,10 +8,10 @@ use store::parcel::Parcel;
 use telemetry::Repair;
 use wire::queue::{DispatchJob, SendMessageJob};
 
-use super::Reconcile;
 use super::measure::Tick;
+use super::{Reconcile, follow};
 use crate::jobs::HANDED_OUT_BEFORE;
-use crate::{Error, jobs};
+use crate::{Error, jobs, pacing};
 
 /// How long a parcel may wait on its queue before its message is taken for lost. A message too many meets a claim.
 const PARCEL_PATIENCE: Duration = Duration::from_mins(2);
@@ -68,27 +68,62 @@ pub(super) fn missing_blocks(action: &mut Action, now: Timestamp) -> FanOut {
     FanOut { jobs, repair }
 }
 
-/// Why a parcel is put on its queue.
+/// When to look again at parcels whose turn comes: at the next tick. What was planned for them changes with what their senders really do.
+const NEXT_TURN: Duration = Duration::from_secs(30);
+
+/// What is to be done about a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drive {
-    /// Its time is near, and it was too far ahead when it was given back.
+    /// Its turn comes, or its time.
     HandOut,
-    /// Something was lost or has stopped.
-    Again(Repair),
+    /// It is put on its queue again if nobody works on it by then: something was lost or has stopped.
+    Again(Timestamp, Repair),
 }
 
-/// When a parcel must be put on its queue unless somebody works on it before, and why.
-fn drive_of(parcel: &Parcel) -> (Timestamp, Drive) {
+fn drive_of(parcel: &Parcel) -> Drive {
     match &parcel.claim {
         // Its worker has until then; if it was driven after that already, that message has its time too.
-        Some(claim) if parcel.driven_at < claim.until => (claim.until, Drive::Again(Repair::Claim)),
-        Some(_) => (parcel.driven_at + PARCEL_PATIENCE, Drive::Again(Repair::Claim)),
-        None if parcel.driven_at < parcel.due_at => (parcel.due_at - HANDED_OUT_BEFORE, Drive::HandOut),
-        None => (parcel.driven_at + PARCEL_PATIENCE, Drive::Again(Repair::Parcel)),
+        Some(claim) if parcel.driven_at < claim.until => Drive::Again(claim.until, Repair::Claim),
+        Some(_) => Drive::Again(parcel.driven_at + PARCEL_PATIENCE, Repair::Claim),
+        None if parcel.waits() => Drive::HandOut,
+        None => Drive::Again(parcel.driven_at + PARCEL_PATIENCE, Repair::Parcel),
     }
 }
 
-/// Puts parcels on their queues whose time is near, whose claim died or whose message was lost. Answers when the next one may need it.
+/// When parcels next need something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Driven {
+    /// Because their turn may come.
+    pub(super) turn: Option<Timestamp>,
+    /// Because something may have been lost or have stopped.
+    pub(super) again: Option<Timestamp>,
+}
+
+/// When parcels next need something; what needs it by now is told as of then.
+pub(super) fn look_at_parcels(parcels: &[Parcel], now: Timestamp) -> Driven {
+    let mut driven = Driven::default();
+    for parcel in parcels.iter().filter(|parcel| !parcel.done) {
+        let (place, at) = match drive_of(parcel) {
+            Drive::HandOut if follow::has_its_time(parcel, now) => {
+                (&mut driven.turn, (parcel.due_at - pacing::ON_QUEUE).max(now + NEXT_TURN))
+            }
+            Drive::HandOut => (&mut driven.turn, now + NEXT_TURN),
+            Drive::Again(at, _) => (&mut driven.again, at),
+        };
+        *place = Some(place.map_or(at, |earlier| earlier.min(at)));
+    }
+    driven
+}
+
+/// Leaves parcels to the end of the tick, when all that wait for a sender are known.
+pub(super) fn want_turns(tick: &Tick, action: &Action, parcels: &[Parcel]) {
+    for parcel in parcels.iter().filter(|parcel| !parcel.done) {
+        tick.turns.wants(action, parcel);
+    }
+}
+
+/// Puts parcels on their queues again whose claim died or whose message was lost, and leaves those whose turn comes to the end of the tick.
+/// Answers when the next one may need something.
 ///
 /// # Errors
 /// If a service gives no answer; what was driven meets a claim if it is driven twice.
@@ -98,21 +133,19 @@ pub(super) async fn drive_parcels<A>(
     action: &Action,
     parcels: &[Parcel],
     now: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Driven, Error> {
     let open = || parcels.iter().filter(|parcel| !parcel.done).map(|parcel| (parcel, drive_of(parcel)));
-    for (parcel, _) in open().filter(|(_, (at, why))| *at <= now && *why == Drive::HandOut) {
-        let delay = jobs::delay(now, parcel.due_at);
-        deps.dispatch.of(parcel.channel).send(&[jobs::dispatch(action, parcel)], delay).await?;
-        let at = parcel.due_at.max(now);
-        deps.store.parcel_handed_out(&action.org_id, action.id.ulid(), parcel, at).await?;
-    }
     for channel in Channel::ALL {
         drive_again(deps, tick, action, channel, open(), now).await?;
     }
-    let next = |parcel: &Parcel, at: Timestamp| {
-        if at <= now { parcel.due_at.max(now) + PARCEL_PATIENCE } else { at }
-    };
-    Ok(open().map(|(parcel, (at, _))| next(parcel, at)).min())
+    want_turns(tick, action, parcels);
+    // What was driven just now has its time again.
+    let later = open().filter_map(|(_, drive)| match drive {
+        Drive::Again(at, _) if at <= now => Some(now + PARCEL_PATIENCE),
+        Drive::Again(at, _) => Some(at),
+        Drive::HandOut => None,
+    });
+    Ok(Driven { again: later.min(), ..look_at_parcels(parcels, now) })
 }
 
 /// Those of one channel that were lost or have stopped.
@@ -121,12 +154,12 @@ async fn drive_again<'a, A>(
     tick: &Tick,
     action: &Action,
     channel: Channel,
-    open: impl Iterator<Item = (&'a Parcel, (Timestamp, Drive))>,
+    open: impl Iterator<Item = (&'a Parcel, Drive)>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let lost = |(parcel, (at, why)): (&'a Parcel, (Timestamp, Drive))| match why {
-        Drive::Again(repair) if at <= now && parcel.channel == channel => Some((parcel, repair)),
-        Drive::Again(_) | Drive::HandOut => None,
+    let lost = |(parcel, drive): (&'a Parcel, Drive)| match drive {
+        Drive::Again(at, repair) if at <= now && parcel.channel == channel => Some((parcel, repair)),
+        Drive::Again(..) | Drive::HandOut => None,
     };
     let lost: Vec<(&Parcel, Repair)> = open.filter_map(lost).collect();
     if lost.is_empty() {

@@ -13,6 +13,7 @@ use telemetry::{Drift, Metric, Repair};
 use ulid::Ulid;
 
 use super::ask::Questions;
+use super::follow::Turns;
 use crate::Error;
 use crate::recount::{counted_of, sum};
 
@@ -52,12 +53,13 @@ impl Report {
 /// One run: what it may still ask, and what it has done and found so far.
 pub(super) struct Tick {
     pub(super) questions: Questions,
+    pub(super) turns: Turns,
     report: Mutex<Report>,
 }
 
 impl Tick {
     pub(super) fn new(questions: Questions) -> Self {
-        Self { questions, report: Mutex::default() }
+        Self { questions, turns: Turns::default(), report: Mutex::default() }
     }
 
     pub(super) fn repaired(&self, kind: Repair, count: usize) {

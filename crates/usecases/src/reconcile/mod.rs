@@ -4,6 +4,7 @@
 
 mod ask;
 mod drive;
+mod follow;
 mod inquire;
 mod measure;
 mod silent;
@@ -16,8 +17,9 @@ use domain::{BulkActionId, BulkActionStatus, Clock, OrgId, Timestamp};
 use futures_util::{StreamExt, stream};
 use queue::Queue;
 use store::Store;
-use store::action::{Action, FAN_OUT_PATIENCE, Saved};
+use store::action::{Action, FAN_OUT_PATIENCE, Idle, Saved};
 use store::chunk::Chunk;
+use store::parcel::Parcel;
 use telemetry::Drift;
 use wire::queue::SendMessageJob;
 
@@ -26,7 +28,7 @@ use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
 use crate::recount::{Recount, Windows, count_noted};
 use crate::secrets::SecretSource;
 use ask::Questions;
-use drive::{drive_parcels, hand_out, missing_blocks};
+use drive::{drive_parcels, hand_out, look_at_parcels, missing_blocks, want_turns};
 use measure::{Tick, action_drifted, total_drifted};
 use silent::Silence;
 
@@ -86,6 +88,7 @@ pub async fn reconcile<A: Ask>(deps: &Reconcile<A>, deadline: Timestamp) -> Resu
             }
         })
         .await;
+    follow::follow(deps, &tick, deadline).await;
     Ok(tick.into_report())
 }
 
@@ -103,15 +106,24 @@ async fn look_at<A: Ask>(
         if action.due_at.is_none_or(|due| due > now) {
             return Ok(());
         }
+        if is_idle(&action, now) && stays_idle(deps, tick, &action, now).await? {
+            return Ok(());
+        }
         let chunks = deps.store.chunks(org, id.ulid()).await?;
         let drifted = action_drifted(&action, &chunks);
         let counted = count(deps, tick, &action, chunks, now).await?;
         let start = hand_out(&mut action, now);
         let fan_out = missing_blocks(&mut action, now);
         let parcels = deps.store.parcels(org, id.ulid()).await?;
-        let parcel_due = drive_parcels(deps, tick, &action, &parcels, now).await?;
+        let driven = drive_parcels(deps, tick, &action, &parcels, now).await?;
         counted.apply(&mut action);
-        action.due_at = next_due(&action, now, [counted.next_look(), parcel_due]);
+        action.sent_out = action.sent_out || is_sent_out(&action, &parcels);
+        let others = [counted.next_look(), driven.again].into_iter().flatten().min();
+        action.due_at = next_due(&action, now, [others, driven.turn]);
+        let idles = action.status == BulkActionStatus::Delegated && driven.turn.is_some();
+        // It is saved in the next version.
+        let until = others.unwrap_or(action.expires_at);
+        action.idle = idles.then(|| Idle { version: action.version + 1, until });
         if save(&deps.store, &seen, &mut action).await? == Saved::Yes {
             measure(tick, &action, &counted, drifted);
             if let Some((repair, count)) = fan_out.repair {
@@ -128,6 +140,35 @@ async fn look_at<A: Ask>(
     Ok(())
 }
 
+/// Whether nothing is expected of an action but that its parcels' turn comes: then its counts need not be looked at.
+fn is_idle(action: &Action, now: Timestamp) -> bool {
+    action.idle.is_some_and(|idle| idle.version == action.version && now < idle.until)
+}
+
+/// Lets the parcels of an idle action take their turns. Whether more is not to be done.
+async fn stays_idle<A: Ask>(
+    deps: &Reconcile<A>,
+    tick: &Tick,
+    action: &Action,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let parcels = deps.store.parcels(&action.org_id, action.id.ulid()).await?;
+    let driven = look_at_parcels(&parcels, now);
+    let Some(turn) = driven.turn.filter(|_| driven.again.is_none_or(|at| at > now)) else { return Ok(false) };
+    want_turns(tick, action, &parcels);
+    let next = [Some(turn), driven.again, action.idle.map(|idle| idle.until)];
+    if let Some(next) = next.into_iter().flatten().min() {
+        deps.store.stay_idle(action, next).await?;
+    }
+    Ok(true)
+}
+
+/// Whether all rows of an action are written and none of them waits for its sender.
+fn is_sent_out(action: &Action, parcels: &[Parcel]) -> bool {
+    let written = (0..action.blocks()).all(|block| action.blocks_done.contains(&block));
+    written && parcels.iter().all(|parcel| parcel.done)
+}
+
 /// Saves what became of the action that was read as `seen`. If it was only made due in the meantime, it stays due, and what was found counts.
 async fn save(store: &Store, seen: &Action, action: &mut Action) -> Result<Saved, Error> {
     for _ in 0..TRIES {
@@ -135,7 +176,7 @@ async fn save(store: &Store, seen: &Action, action: &mut Action) -> Result<Saved
             return Ok(Saved::Yes);
         }
         let Some(now) = store.action(&action.org_id, action.id).await? else { return Ok(Saved::Stale) };
-        if now != (Action { version: now.version, due_at: now.due_at, ..seen.clone() }) {
+        if now != (Action { version: now.version, due_at: now.due_at, idle: now.idle, ..seen.clone() }) {
             return Ok(Saved::Stale);
         }
         action.version = now.version;

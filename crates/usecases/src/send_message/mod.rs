@@ -9,6 +9,7 @@ use std::time::Duration;
 use domain::counts::Counts;
 use domain::gate::Planned;
 use domain::opt_out::AddressHash;
+use domain::settings::ChannelSettings;
 use domain::status::Transition;
 use domain::{
     BulkActionId, BulkActionStatus, Channel, Clock, MemberId, MessageId, MessageStatus, OrgId, Reason,
@@ -25,9 +26,9 @@ use store::row::Row;
 use store::targets::Target;
 use wire::queue::SendMessageJob;
 
-use crate::jobs::{DispatchQueues, HANDED_OUT_BEFORE};
+use crate::jobs::DispatchQueues;
 use crate::planner::Planner;
-use crate::{Error, jobs, layout};
+use crate::{Error, jobs, layout, pacing};
 use turns::Turns;
 
 /// Chunks of a block that are written at once.
@@ -155,7 +156,8 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
         return Err(Error::Missing("a block of targets"));
     }
     let content = deps.store.content(org, id).await?.ok_or(Error::Missing("the content"))?;
-    let channels = deps.store.channels(org).await?;
+    let senders = deps.store.senders(org).await?;
+    let channels: Vec<ChannelSettings> = senders.iter().map(|sender| sender.settings.clone()).collect();
     let planner = Planner::load(&deps.store, org, &channels, &content.messages, action.routing).await?;
     // Before the members are read: an opt-out from this moment on is gate 2's to see.
     let gate1_at = deps.clock.now();
@@ -171,7 +173,7 @@ async fn write_block(deps: &SendMessage, action: &Action, block: u32) -> Result<
     if jobs::in_order(action) {
         cover(&deps.store, action, &mut chunks, gate1_at).await?;
     }
-    let turns = turns::take(deps, action, &content, &channels, &chunks).await?;
+    let turns = turns::take(deps, action, &content, &senders, &chunks).await?;
     let parcels: Vec<Vec<Parcel>> = stream::iter(chunks.into_iter().zip(first_chunk..).zip(turns))
         .map(|((rows, number), turns)| write_chunk(deps, action, number, rows, turns))
         .buffer_unordered(CONCURRENT_CHUNKS)
@@ -233,10 +235,11 @@ async fn write_chunk(
     let mut parcels = Vec::new();
     for (channel, gate1_at) in judged_at {
         let now = deps.clock.now();
-        let due_at = turns.get(&channel).map_or(now, |due| now.max(*due));
-        let is_near = due_at <= now + HANDED_OUT_BEFORE;
-        let driven_at = if is_near { due_at } else { now };
-        let parcel = Parcel { due_at, driven_at, ..Parcel::fresh(number, channel, gate1_at, now) };
+        let turn = turns.get(&channel);
+        let due_at = turn.map_or(now, |turn| now.max(turn.due_at));
+        let left = turn.map(|turn| turn.load).unwrap_or_default();
+        let driven_at = if due_at <= now + pacing::ON_QUEUE { due_at } else { now };
+        let parcel = Parcel { due_at, driven_at, left, ..Parcel::fresh(number, channel, gate1_at, now) };
         deps.store.create_parcel(org, id.ulid(), &parcel).await?;
         parcels.push(parcel);
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::pace::Terms;
-use domain::settings::ChannelSettings;
+use domain::pace::{Load, Terms};
 use domain::{Channel, MessageStatus, Timestamp};
 use store::action::Action;
 use store::content::FrozenContent;
+use store::pace::SenderNow;
 use store::parcel::Parcel;
 use store::row::Row;
 use wire::queue::DispatchJob;
@@ -15,36 +15,48 @@ use wire::queue::DispatchJob;
 use super::SendMessage;
 use crate::{Error, jobs, pacing};
 
-/// When the parts of a chunk are due, by channel.
-pub(super) type Turns = BTreeMap<Channel, Timestamp>;
+/// When the part of a chunk is due that goes out on one channel, and what it comes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) due_at: Timestamp,
+    pub(super) load: Load,
+}
 
-/// When each channel's part of each chunk is due: behind all that its sender has to do before.
+/// The turns of a chunk, by channel.
+pub(super) type Turns = BTreeMap<Channel, Turn>;
+
+/// When each channel's part of each chunk is due: behind all that its sender has to do before, and as far as its limit of 24 hours has room.
 pub(super) async fn take(
     deps: &SendMessage,
     action: &Action,
     content: &FrozenContent,
-    channels: &[ChannelSettings],
+    senders: &[SenderNow],
     chunks: &[Vec<Row>],
 ) -> Result<Vec<Turns>, Error> {
     let mut turns = vec![Turns::new(); chunks.len()];
     let now = deps.clock.now();
-    for channel in Channel::ALL {
+    for sender in senders {
+        let channel = sender.settings.channel;
         let waits = |row: &&Row| row.channel == channel && row.status == MessageStatus::Queued;
-        let settings = channels.iter().find(|settings| settings.channel == channel);
-        let first = chunks.iter().flatten().find(waits);
-        let (Some(settings), Some(first)) = (settings, first) else { continue };
+        let Some(first) = chunks.iter().flatten().find(waits) else { continue };
         // One message stands for the others: a plan may be a little wrong.
         let units =
             content.message(channel).map_or(1, |message| pacing::units_of(&message.body, &first.values));
-        let terms = Terms::from(settings);
-        let of_chunk =
-            |rows: &Vec<Row>| units * u64::try_from(rows.iter().filter(waits).count()).unwrap_or(0);
-        let all = chunks.iter().map(of_chunk).sum();
+        let load_of = |rows: &Vec<Row>| {
+            let messages = u64::try_from(rows.iter().filter(waits).count()).unwrap_or(0);
+            Load { messages, units: units * messages }
+        };
+        let all = chunks.iter().map(|rows| load_of(rows).units).sum();
+        let terms = Terms::from(&sender.settings);
         let work = pacing::Work { terms, units: all, from: now };
-        let mut start = pacing::queue_up(&deps.store, &action.org_id, channel, work).await?;
+        let start = pacing::queue_up(&deps.store, &action.org_id, channel, work).await?;
+        let mut outlook = sender.outlook(now);
+        outlook.run_planned(Some(start));
         for (rows, turns) in chunks.iter().zip(&mut turns) {
-            turns.insert(channel, pacing::due(start, now).min(action.expires_at));
-            start = start + terms.length(of_chunk(rows));
+            let load = load_of(rows);
+            let due_at = pacing::due(outlook.begin(), now).min(action.expires_at);
+            turns.insert(channel, Turn { due_at, load });
+            outlook.run(load);
         }
     }
     Ok(turns)

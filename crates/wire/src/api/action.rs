@@ -68,6 +68,8 @@ pub struct ActionView {
     pub estimated_completion: Option<Timestamp>,
     /// Days over which it is spread.
     pub spans_days: Option<u32>,
+    /// When the last message left that a provider has.
+    pub last_sent_at: Option<Timestamp>,
     /// When the rows were last counted.
     pub reconciled_at: Option<Timestamp>,
     /// Its moves.

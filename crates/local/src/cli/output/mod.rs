@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 pub(super) use self::{
     screen::Screen,
     table::{Column, Table},
-    text::{code_count, facts, field, lines, one_line, time, until},
+    text::{code_count, facts, field, later_by, lines, one_line, time, until},
 };
 
 /// Writes to standard output; `Break` when whoever reads it has seen enough, as `head` has.

@@ -32,6 +32,11 @@ pub(in crate::cli) fn until(object: &Json, name: &str, now: DateTime<Utc>) -> Op
     }
 }
 
+/// By how many whole seconds one time is later than another; `None` unless both are there.
+pub(in crate::cli) fn later_by(object: &Json, one: &str, other: &str) -> Option<i64> {
+    Some((parsed(object, one)? - parsed(object, other)?).num_seconds())
+}
+
 fn parsed(object: &Json, name: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(object[name].as_str()?).ok().map(|time| time.to_utc())
 }

@@ -1,0 +1,121 @@
+//! What is expected, while a send waits and when it is through.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testing::World;
+
+use super::{change, expected_in, now, rate, time_of};
+use crate::support::settle;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn about(duration: Duration, secs: u64) -> bool {
+    duration.as_secs().abs_diff(secs) <= secs / 20 + 5
+}
+
+#[tokio::test]
+async fn an_estimate_counts_what_the_sender_has_to_do_before() {
+    let world = World::start().await;
+    rate(&world, 10).await;
+    let members = world.members(1_800).await;
+    let first = world.send_sms(&members[..1_200], "Hi").await;
+    assert!(about(expected_in(&world, first).await, 123));
+    world.drain_one("send-message").await;
+    world.drain_one("send-message").await;
+    let body = json!({
+        "type": "send_message", "target_ids": members[1_200..], "messages": [{ "channel": "sms", "body": "Hi" }],
+    });
+    let preview = world.ok("POST /bulk-actions/preview", &[], body.clone()).await;
+    assert!(about(time_of(&preview, "estimated_completion").since(now(&world)), 185), "{preview}");
+    let second = world.ok("POST /bulk-actions", &[], body).await;
+    assert_eq!(preview["estimated_completion"], second["estimated_completion"]);
+    world.pass(4 * MINUTE).await;
+    settle(&world).await;
+}
+
+#[tokio::test]
+async fn an_estimate_knows_of_patience_and_of_the_room_that_is_left_of_the_day() {
+    let world = World::start().await;
+    change(&world, "sms", json!({ "rate_per_second": 10, "per_day": 300 })).await;
+    let members = world.members(300).await;
+    world.send_sms(&members[..200], "Hi").await;
+    world.pass(MINUTE).await;
+    settle(&world).await;
+    let expected = |count: usize| {
+        let body = json!({
+            "type": "send_message", "target_ids": members[..count], "messages": [{ "channel": "sms", "body": "Hi" }],
+        });
+        let world = &world;
+        async move {
+            let preview = world.ok("POST /bulk-actions/preview", &[], body).await;
+            (time_of(&preview, "estimated_completion").since(now(world)), preview["spans_days"].clone())
+        }
+    };
+    let (in_room, days) = expected(100).await;
+    assert!(about(in_room, 10), "{in_room:?}");
+    assert_eq!(days, 1);
+    let (beyond, _) = expected(101).await;
+    assert!(beyond > Duration::from_hours(23), "{beyond:?}");
+
+    change(&world, "sms", json!({ "per_day": null })).await;
+    world.provider.answer(|_| testing::Answer::Throttle(Some(Duration::from_secs(20))));
+    world.send_sms(&members[..1], "Hi").await;
+    world.drain_one("send-message").await;
+    world.work_next("dispatch-sms").await;
+    let (slowed, _) = expected(100).await;
+    assert!(about(slowed, 40), "20 s of silence and half the pace: {slowed:?}");
+    world.provider.answer(|_| testing::Answer::Accept);
+    world.pass(MINUTE).await;
+    settle(&world).await;
+}
+
+#[tokio::test]
+async fn while_a_send_goes_on_its_estimate_follows_what_happens() {
+    let world = World::start().await;
+    rate(&world, 10).await;
+    let members = world.members(1_900).await;
+    let id = world.send_sms(&members, "Hi").await;
+    assert!(about(expected_in(&world, id).await, 195));
+    world.pass(MINUTE).await;
+    let expected = expected_in(&world, id).await;
+    assert!(about(expected, 135), "{expected:?}");
+    rate(&world, 20).await;
+    world.pass(Duration::from_secs(61)).await;
+    let left = 1_900 - world.provider.accepted().len() as u64;
+    let expected = expected_in(&world, id).await;
+    assert!(about(expected, left / 20), "{left} left: {expected:?}");
+    world.pass(3 * MINUTE).await;
+    settle(&world).await;
+}
+
+#[tokio::test]
+async fn a_finished_send_shows_how_good_its_estimate_was() {
+    let world = World::start().await;
+    rate(&world, 10).await;
+    let members = world.members(200).await;
+    let id = world.send_sms(&members, "Hi").await;
+    let promised = world.action(id).await["estimated_completion"].clone();
+    world.pass(Duration::from_secs(40)).await;
+    settle(&world).await;
+    let action = world.action(id).await;
+    assert_eq!(action["status"], "completed");
+    let (made, promised) = (time_of(&action, "estimated_completion"), promised.as_str().unwrap());
+    assert_eq!(made.to_string(), promised, "as it was made");
+    let last = world.provider.accepted().iter().map(|seen| seen.at).max().unwrap();
+    assert_eq!(time_of(&action, "last_sent_at"), last);
+    assert!(last.since(made).max(made.since(last)) < Duration::from_secs(5), "{made} expected, {last}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_make_a_message_leave_later_than_it_did() {
+    let world = World::start().await;
+    let members = world.members(1).await;
+    world.provider.answer(|_| testing::Answer::AcceptAndLoseAnswer);
+    let id = world.send_sms(&members, "Hi").await;
+    let begin = now(&world);
+    world.drain().await;
+    world.clock.advance(Duration::from_secs(40));
+    settle(&world).await;
+    assert_eq!(time_of(&world.action(id).await, "last_sent_at"), begin);
+}
