@@ -11,14 +11,11 @@ use engine::{Service, Tapped};
 
 use crate::{Exchange, Watch};
 
-/// The poller of queues, and whoever else calls from this process.
-pub(super) const POLLERS: &str = "local";
-
 /// Which calls are added up together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kind {
     pub(super) service: Service,
-    /// The function's package, or [`POLLERS`].
+    /// The function's package, or `local`: the pollers of queues.
     pub(super) caller: String,
     pub(super) operation: String,
     /// The queue, of SQS.

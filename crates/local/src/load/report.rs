@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Options,
-    budgets::{Budget, Verdict},
+    budgets::Verdict,
     fairness::Fairness,
     floor::Floor,
     per, prices,
