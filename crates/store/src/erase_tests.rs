@@ -5,7 +5,7 @@ use domain::{Channel, FailureCode, MessageId, MessageStatus, Reason, Timestamp};
 use ulid::Ulid;
 
 use crate::list_tests;
-use crate::parcel::{Again, Claimed, Held, Parcel, Release};
+use crate::parcel::{Again, Claimed, Held, Mark, Parcel, Release};
 use crate::row::Row;
 
 const SEND: Ulid = Ulid::from_parts(1, 1);
@@ -52,7 +52,8 @@ impl World {
 
     async fn move_mark(&self, parcel: &Parcel, holder: &str) {
         let (store, org) = (&self.0.store, &self.0.org);
-        let held = store.move_mark(org, SEND, parcel, holder, 4, Load::default(), Timestamp::from_secs(3));
+        let mark = Mark { slot: 4, left: Load::default() };
+        let held = store.move_mark(org, SEND, parcel, holder, mark, Timestamp::from_secs(3));
         let held = held.await.unwrap();
         assert_eq!(held, Held::Yes);
     }

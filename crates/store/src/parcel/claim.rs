@@ -2,12 +2,11 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::pace::Load;
 use domain::{Channel, OrgId, Timestamp};
 use ulid::Ulid;
 
 use super::item::from_item;
-use super::{Again, CLAIM, Claim, Claimed, Held, Parcel, Release};
+use super::{Again, CLAIM, Claim, Claimed, Held, Mark, Parcel, Release};
 use crate::conditional::{Conditional, conditional};
 use crate::item::{Item, n, s, time};
 use crate::{Result, Store};
@@ -66,7 +65,7 @@ impl Store {
         }
     }
 
-    /// Moves the mark to `mark`, before the calls for the rows below it begin, and renews the claim. `left` is what lies beyond.
+    /// Moves the mark, before the calls for the rows below it begin, and renews the claim.
     ///
     /// # Errors
     /// If DynamoDB gives no answer: then no call may be made, since the mark may not have moved.
@@ -76,8 +75,7 @@ impl Store {
         send: Ulid,
         parcel: &Parcel,
         holder: &str,
-        mark: u16,
-        left: Load,
+        mark: Mark,
         now: Timestamp,
     ) -> Result<Held> {
         let update = self
@@ -86,9 +84,9 @@ impl Store {
                 "SET mark = :mark, marked_at = :now, claim_until = :until, deaths = :one, \
                  messages = :messages, units = :units",
             )
-            .expression_attribute_values(":messages", n(left.messages))
-            .expression_attribute_values(":units", n(left.units))
-            .expression_attribute_values(":mark", n(mark))
+            .expression_attribute_values(":messages", n(mark.left.messages))
+            .expression_attribute_values(":units", n(mark.left.units))
+            .expression_attribute_values(":mark", n(mark.slot))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":until", time(now + CLAIM))
             .expression_attribute_values(":one", n(1));

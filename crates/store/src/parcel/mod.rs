@@ -89,6 +89,15 @@ impl Parcel {
     }
 }
 
+/// How far the calls of a pass may have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Those for rows in slots below may have begun.
+    pub slot: u16,
+    /// What lies beyond, and waits.
+    pub left: Load,
+}
+
 /// A claim on a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

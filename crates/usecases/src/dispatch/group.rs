@@ -11,7 +11,7 @@ use domain::variables::Variable;
 use domain::{Channel, FailureCode, MessageId, OrgId, Reason, SkipCode, Timestamp};
 use futures_util::future::{join, join_all};
 use store::directory::{AddressHash, OptOutsSince};
-use store::parcel::Held;
+use store::parcel::{Held, Mark};
 use store::row::{Change, Row};
 
 use super::outcome::{InHand, change_of, end, put_off};
@@ -78,17 +78,17 @@ pub(super) async fn send<C: Connect>(
 ) -> Result<Sent, Error> {
     let Some(last) = letters.last() else { return Ok(Sent::Done(Vec::new())) };
     let (org, send) = (work.action.org_id.clone(), work.action.id.ulid());
-    let before = (work.parcel.mark, work.parcel.left);
-    let mark = last.row.id.slot + 1;
+    let before = Mark { slot: work.parcel.mark, left: work.parcel.left };
+    let mark = Mark { slot: last.row.id.slot + 1, left: beyond };
     let now = deps.clock.now();
-    let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, beyond, now);
+    let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now);
     let (marked, gate) = join(marked, read_gate(deps, work)).await;
     match marked {
         Ok(Held::Yes) => {}
         Ok(Held::Lost) => return Ok(Sent::Lost),
         Err(error) => return given_up(deps, work, before, error.into()).await,
     }
-    (work.parcel.mark, work.parcel.left) = (mark, beyond);
+    (work.parcel.mark, work.parcel.left) = (mark.slot, mark.left);
     work.parcel.marked_at = Some(now);
     if let Some(claim) = &mut work.parcel.claim {
         claim.until = now + store::parcel::CLAIM;
@@ -106,7 +106,7 @@ pub(super) async fn send<C: Connect>(
             // Nobody was called yet: without its mark the group is not unknown but simply not sent.
             Ok(Some(at)) if round == 0 => {
                 put_back(deps, work, before).await?;
-                (work.parcel.mark, work.parcel.left) = before;
+                (work.parcel.mark, work.parcel.left) = (before.slot, before.left);
                 return Ok(Sent::NotBefore(at));
             }
             Err(error) if round == 0 => return given_up(deps, work, before, error).await,
@@ -218,13 +218,9 @@ async fn finish<C: Connect>(
 }
 
 /// Takes the mark back before the first call: without its mark the group is not unknown but simply not sent.
-async fn put_back<C: Connect>(
-    deps: &Dispatch<C>,
-    work: &Work<'_>,
-    (mark, left): (u16, Load),
-) -> Result<(), Error> {
+async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, mark: Mark) -> Result<(), Error> {
     let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
-    deps.store.move_mark(org, send, work.parcel, &work.holder, mark, left, now).await?;
+    deps.store.move_mark(org, send, work.parcel, &work.holder, mark, now).await?;
     Ok(())
 }
 
@@ -232,7 +228,7 @@ async fn put_back<C: Connect>(
 async fn given_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
-    before: (u16, Load),
+    before: Mark,
     fault: Error,
 ) -> Result<Sent, Error> {
     // If that fails too, the fault that came first says more.

@@ -58,12 +58,11 @@ pub(super) async fn renew<C: Connect>(
     let mut ended = Vec::new();
     let mut all_renewed = true;
     for row in rows.iter_mut().filter(|row| waits(row)) {
-        let planned =
-            target(row).and_then(|target| planner.rows(&target, members.get(&target.member_id)).pop());
-        match planned.map_or(Verdict::Kept, |planned| judge(work, row, planned)) {
+        let plan = target(row).and_then(|target| planner.rows(&target, members.get(&target.member_id)).pop());
+        match plan.map_or(Verdict::Kept, |plan| judge(work, row, plan)) {
             Verdict::Same => {}
             Verdict::Kept => all_renewed = false,
-            Verdict::Rewrite(planned) => rewrite(deps, work, row, planned).await?,
+            Verdict::Rewrite(plan) => rewrite(deps, work, row, plan).await?,
             Verdict::End(refusal) => {
                 row.status = match refusal.reason {
                     Reason::Failed(_) => MessageStatus::Failed,
