@@ -11,6 +11,10 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use tests::simulation::{Run, Sabotage, run};
 
+/// A third of a simulation's time goes into small allocations with the system's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The last seed from which as many as anybody waits for can be counted.
 const LAST: u64 = u64::MAX >> 1;
 /// After how many seeds a line says so where no bar can be drawn.

@@ -21,10 +21,6 @@ pub use sqs::{jobs_of, run_sqs, run_sqs_together};
 pub use start::{Start, start};
 pub use store::directory::UnsubscribeTokens;
 
-/// A call of an SDK makes hundreds of small and short-lived things.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// When an invocation must have answered.
 fn deadline(context: &lambda_runtime::Context) -> domain::Timestamp {
     domain::Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX))

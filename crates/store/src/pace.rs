@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::pace::{Day, Grid, Meter, Outlook, Slowed, Terms};
 use domain::settings::{ChannelSettings, Rate};
 use domain::{Channel, OrgId, Timestamp};
@@ -47,6 +47,15 @@ pub struct Take {
     pub latest: u64,
     /// Messages that the quarter of an hour may have before.
     pub most_used: u32,
+}
+
+/// What came of taking slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// They are ours, from this one on.
+    Slots(u64),
+    /// They are not free any more, or the meter that was seen is not the present one, which this is.
+    Refused(Option<Meter>),
 }
 
 impl Store {
@@ -143,7 +152,7 @@ impl Store {
         Ok(conditional(update.send().await)?.is_done())
     }
 
-    /// Takes slots of the meter that was `seen`, and answers the first. `None` if they are not free any more or it is not the present meter.
+    /// Takes slots of the meter that was `seen`.
     ///
     /// # Errors
     /// If DynamoDB gives no answer: the slots may be taken then, and nobody uses them.
@@ -153,7 +162,7 @@ impl Store {
         channel: Channel,
         seen: &Meter,
         take: Take,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Taken> {
         let update = self
             .update_meter(org, channel)
             .expression_attribute_names("#next", "next")
@@ -162,7 +171,8 @@ impl Store {
             .expression_attribute_values(":seen", n(seen.version))
             .expression_attribute_values(":first", n(take.first))
             .expression_attribute_values(":most", n(take.most_used))
-            .return_values(ReturnValue::UpdatedNew);
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let in_time = "version = :seen AND #used <= :most AND ";
         // Only the first form passes free slots over; the second needs to know nothing of where others are.
         let passes_over = seen.next <= take.first;
@@ -181,9 +191,11 @@ impl Store {
         match conditional(update.send().await)? {
             Conditional::Done(answer) => {
                 let next: u64 = Reader(answer.attributes.as_ref().unwrap_or(&Item::new())).number("next")?;
-                Ok(Some(next.saturating_sub(take.slots)))
+                Ok(Taken::Slots(next.saturating_sub(take.slots)))
             }
-            Conditional::Refused(_) => Ok(None),
+            Conditional::Refused(item) => {
+                Ok(Taken::Refused(item.as_ref().map(from_item).transpose()?.flatten()))
+            }
         }
     }
 

@@ -81,9 +81,10 @@ impl Report {
             "fairness": self.fairness.map(|fairness| json!({
                 "alone_s": fairness.alone.as_secs_f64(), "beside_s": fairness.beside.as_secs_f64(),
             })),
-            "silence": self.silence.map(|silence| json!({
+            "silence": self.silence.as_ref().map(|silence| json!({
                 "reads_per_message_through_one_window": silence.per_message,
                 "reads_per_idle_tick": silence.idle_tick,
+                "reads_by_function": silence.by_function,
             })),
         })
     }

@@ -3,7 +3,7 @@
 //! A window of 24 hours is put together from what was measured: a send of which 2 % stay silent, followed through a short window to its end,
 //! and the ticks of reconcile in between, on which nothing is due.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use engine::Service;
@@ -26,7 +26,7 @@ const TICKS: f64 = 1_440.0;
 const TICK: Duration = Duration::from_mins(1);
 
 /// Read units.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Silence {
     /// Per message, from the request to the end of the window.
     pub(super) per_message: f64,
@@ -34,6 +34,8 @@ pub(super) struct Silence {
     pub(super) idle_tick: f64,
     /// Per message over 24 hours, of a send as large as the one that was measured.
     pub(super) over_a_day: f64,
+    /// Through the window, by function.
+    pub(super) by_function: BTreeMap<String, f64>,
 }
 
 /// Measures by SMS.
@@ -72,7 +74,11 @@ pub(super) async fn measure(ground: &Ground, options: &Options) -> Result<Silenc
     let idle_tick = reads(&ground.accountant.end());
     let per_message = per(reads(&measured), RECIPIENTS);
     let over_a_day = per_message + per(idle_tick * TICKS, options.recipients);
-    Ok(Silence { per_message, idle_tick, over_a_day })
+    let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
+    for (kind, count) in &measured.counts {
+        *by_function.entry(kind.caller.clone()).or_default() += count.reads;
+    }
+    Ok(Silence { per_message, idle_tick, over_a_day, by_function })
 }
 
 fn reads(account: &Account) -> f64 {

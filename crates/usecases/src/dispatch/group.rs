@@ -9,7 +9,7 @@ use domain::gate::Refusal;
 use domain::pace::Load;
 use domain::variables::Variable;
 use domain::{Channel, FailureCode, MessageId, OrgId, Reason, SkipCode, Timestamp};
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use store::directory::{AddressHash, OptOutsSince};
 use store::parcel::{Held, Mark};
 use store::row::{Change, Row};
@@ -38,6 +38,8 @@ pub(super) enum Sent {
     NotBefore(Timestamp),
     /// The claim was lost before the calls began.
     Lost,
+    /// Nobody was called: the sender was paused meanwhile.
+    Resting,
 }
 
 /// A row and what it says, or why it cannot be said.
@@ -82,7 +84,7 @@ pub(super) async fn send<C: Connect>(
     let mark = Mark { slot: last.row.id.slot + 1, left: beyond };
     let now = deps.clock.now();
     let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now);
-    let (marked, gate) = join(marked, read_gate(deps, work)).await;
+    let (marked, gate, looked) = join3(marked, read_gate(deps, work), line.look_ahead(deps, &org)).await;
     match marked {
         Ok(Held::Yes) => {}
         Ok(Held::Lost) => return Ok(Sent::Lost),
@@ -93,10 +95,18 @@ pub(super) async fn send<C: Connect>(
     if let Some(claim) = &mut work.parcel.claim {
         claim.until = now + store::parcel::CLAIM;
     }
-    let mut gate = match gate {
-        Ok(gate) => gate,
-        Err(error) => return given_up(deps, work, before, error).await,
+    let mut gate = match (gate, looked) {
+        (Ok(gate), Ok(seen)) => {
+            line.take_in(seen);
+            gate
+        }
+        (Err(error), _) | (_, Err(error)) => return given_up(deps, work, before, error).await,
     };
+    if line.resting(deps.clock.now()) {
+        put_back(deps, work, before).await?;
+        (work.parcel.mark, work.parcel.left) = (before.slot, before.left);
+        return Ok(Sent::Resting);
+    }
 
     let mut group: Vec<InHandNow> =
         letters.into_iter().map(|letter| InHandNow { letter, called: None }).collect();
@@ -114,6 +124,7 @@ pub(super) async fn send<C: Connect>(
             Ok(Some(_)) | Err(_) => break,
         }
         if group.iter().all(|one| one.called.is_some()) {
+            line.was_in_time();
             break;
         }
         line.was_late();

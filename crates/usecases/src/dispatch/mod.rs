@@ -252,6 +252,7 @@ async fn send_all<C: Connect>(
         let beyond = rest(work, left.len());
         match Box::pin(group::send(deps, work, &mut line, letters, beyond)).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
+            group::Sent::Resting => return Ok(Stop::SenderRefused),
             group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
             group::Sent::Done(changed) => {
                 for (index, row) in indexes.into_iter().zip(changed) {
@@ -261,8 +262,9 @@ async fn send_all<C: Connect>(
                 }
             }
         }
-        if !left.is_empty() {
-            line.look(deps, &work.action.org_id).await?;
+        // How many messages go together depends on what is left of the day; all else is looked at with the group.
+        if !left.is_empty() && line.terms.per_day.is_some() {
+            line.look_before_group(deps, &work.action.org_id).await?;
         }
     }
     Ok(Stop::Through)

@@ -152,6 +152,8 @@ pub(super) struct Line<S> {
     pub(super) ahead: Ahead,
     /// How long we take from taking slots to using them.
     pub(super) lead: Duration,
+    /// Whether it was looked at for the next group.
+    seen: bool,
 }
 
 /// What a group may hold. One message is always a group.
@@ -206,7 +208,7 @@ pub(super) async fn open<C: Connect>(
     match connect(deps, org, &settings).await {
         Ok(sender) => {
             let (state, terms) = (State::of(&settings), Terms::from(&settings));
-            Ok(Opened::Line(Line { sender, state, terms, meter, ahead, lead: Duration::ZERO }))
+            Ok(Opened::Line(Line { sender, state, terms, meter, ahead, lead: Duration::ZERO, seen: true }))
         }
         Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
         Err(error @ (SecretError::NotFound | SecretError::Unfit(_))) => {
@@ -236,12 +238,39 @@ impl<S: Sender> Line<S> {
         deps: &Dispatch<C>,
         org: &OrgId,
     ) -> Result<(), Error> {
-        if let Some(SenderNow { settings, meter, .. }) = deps.store.sender(org, C::CHANNEL).await? {
+        let seen = deps.store.sender(org, C::CHANNEL).await?;
+        self.take_in(seen);
+        Ok(())
+    }
+
+    /// Reads the same before it is decided how large the next group is, which then need not read it again.
+    pub(super) async fn look_before_group<C: Connect<Sender = S>>(
+        &mut self,
+        deps: &Dispatch<C>,
+        org: &OrgId,
+    ) -> Result<(), Error> {
+        self.look(deps, org).await?;
+        self.seen = true;
+        Ok(())
+    }
+
+    /// Reads the same for a group that is about to begin, unless that was just done. To be taken in.
+    pub(super) async fn look_ahead<C: Connect<Sender = S>>(
+        &self,
+        deps: &Dispatch<C>,
+        org: &OrgId,
+    ) -> Result<Option<SenderNow>, Error> {
+        Ok(if self.seen { None } else { deps.store.sender(org, C::CHANNEL).await? })
+    }
+
+    /// What was read; the next group has to look again.
+    pub(super) fn take_in(&mut self, seen: Option<SenderNow>) {
+        if let Some(SenderNow { settings, meter, .. }) = seen {
             self.state = State::of(&settings);
             self.terms = Terms::from(&settings);
             self.meter = meter;
         }
-        Ok(())
+        self.seen = false;
     }
 
     /// Whether the sender was refused as a whole so recently that nothing is tried.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use channels::Sender;
 use domain::pace::{Day, Grid, Meter, TOLERANCE, Taking};
 use domain::{OrgId, Timestamp};
-use store::pace::Take;
+use store::pace::{Take, Taken};
 
 use super::sender::Line;
 use super::{Connect, Dispatch};
@@ -73,8 +73,11 @@ pub(super) async fn take<C: Connect>(
             Taking::Slots { first, latest, stride, most_used } => {
                 let take = Take { slots: units * stride, messages, first, latest, most_used };
                 match deps.store.take_slots(org, C::CHANNEL, &meter, take).await? {
-                    Some(first) => return Ok(Turn::Ours(Slots { grid: meter.grid, first, stride })),
-                    None => line.look(deps, org).await?,
+                    Taken::Slots(first) => {
+                        return Ok(Turn::Ours(Slots { grid: meter.grid, first, stride }));
+                    }
+                    // Others took theirs meanwhile; what stands there now came with the refusal.
+                    Taken::Refused(present) => line.meter = present,
                 }
             }
         }
@@ -107,5 +110,10 @@ impl<S: Sender> Line<S> {
     /// We were too late for slots that we had taken: the next ones are taken further ahead.
     pub(super) fn was_late(&mut self) {
         self.lead = (self.lead + LEAD).min(LONGEST_LEAD);
+    }
+
+    /// We were in time for all of them: what was a busy moment does not slow the rest down.
+    pub(super) fn was_in_time(&mut self) {
+        self.lead = self.lead * 3 / 4;
     }
 }

@@ -185,7 +185,7 @@ impl Report {
             let ratio = fairness.beside.as_secs_f64() / fairness.alone.as_secs_f64().max(1e-3);
             if fairness.beside <= Duration::from_secs(2) { ratio.min(2.0) } else { ratio }
         });
-        let silence = self.silence.map(|silence| silence.over_a_day);
+        let silence = self.silence.as_ref().map(|silence| silence.over_a_day);
         vec![
             Budget::new("acceptance", "accepting 100,000 targets", "s", seconds(self.acceptance), [1.0, 0.3]),
             Budget::new("preview", "preview of 100,000 targets", "s", seconds(self.preview), [10.0, 4.0]),
