@@ -156,13 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// If DynamoDB gives no answer: the slots may be taken then, and nobody uses them.
-    pub async fn take_slots(
-        &self,
-        org: &OrgId,
-        channel: Channel,
-        seen: &Meter,
-        take: Take,
-    ) -> Result<Taken> {
+    pub async fn take_slots(&self, org: &OrgId, channel: Channel, seen: &Meter, take: Take) -> Result<Taken> {
         let update = self
             .update_meter(org, channel)
             .expression_attribute_names("#next", "next")

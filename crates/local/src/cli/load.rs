@@ -44,7 +44,8 @@ pub(super) async fn run(load: &Load) -> Result<ExitCode> {
     let (table, json, holds) = load::run(&options).await?;
     let json = serde_json::to_string_pretty(&json)?;
     if let Some(file) = &load.json {
-        std::fs::write(file, format!("{json}\n")).with_context(|| format!("cannot write {}", file.display()))?;
+        std::fs::write(file, format!("{json}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     eprintln!("\n{table}\n");
     println!("{json}");

@@ -120,7 +120,8 @@ impl Account {
         let count = self.counts.entry(kind).or_default();
         count.calls += 1;
         count.refused += u64::from(tapped.status >= 300);
-        count.empty += u64::from(sqs && tapped.operation == "ReceiveMessage" && messages(&tapped.answer) == 0);
+        count.empty +=
+            u64::from(sqs && tapped.operation == "ReceiveMessage" && messages(&tapped.answer) == 0);
         count.reads += reads;
         count.writes += writes;
     }
@@ -213,7 +214,8 @@ mod tests {
     use super::*;
 
     fn tapped(service: Service, operation: &str, request: &'static str, answer: &'static str) -> Tapped {
-        let units = vec![engine::Units { table: "tidings-local-message-logs".into(), reads: 0.5, writes: 2.0 }];
+        let units =
+            vec![engine::Units { table: "tidings-local-message-logs".into(), reads: 0.5, writes: 2.0 }];
         Tapped {
             service,
             caller: "dispatch-sms".into(),
@@ -243,7 +245,12 @@ mod tests {
     fn receives_without_a_message_are_told_apart() {
         let accountant = Accountant::new();
         let request = r#"{"QueueUrl":"http://127.0.0.1:1/000000000000/tidings-local-dispatch-sms"}"#;
-        accountant.aws(tapped(Service::Sqs, "ReceiveMessage", request, r#"{"Messages":[{"ReceiptHandle":"a"}]}"#));
+        accountant.aws(tapped(
+            Service::Sqs,
+            "ReceiveMessage",
+            request,
+            r#"{"Messages":[{"ReceiptHandle":"a"}]}"#,
+        ));
         accountant.aws(tapped(Service::Sqs, "ReceiveMessage", request, "{}"));
         let sum = accountant.end().sum(|kind| kind.queue == "tidings-local-dispatch-sms");
         assert_eq!((sum.calls, sum.empty), (2, 1));

@@ -73,7 +73,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         std::fs::create_dir_all(to.join(part))?;
         for entry in std::fs::read_dir(from.join(part))? {
             let entry = entry?;
-            std::fs::copy(entry.path(), to.join(part).join(entry.file_name())).context("the data cannot be copied")?;
+            std::fs::copy(entry.path(), to.join(part).join(entry.file_name()))
+                .context("the data cannot be copied")?;
         }
     }
     std::fs::copy(from.join(secrets::FILE), to.join(secrets::FILE))?;
@@ -128,7 +129,9 @@ fn step(kept: &Kept) -> Option<Step> {
             body["WaitTimeSeconds"] = json!(0);
             Some(Step::Receive { queue, body: body.to_string() })
         }
-        "DeleteMessageBatch" => Some(Step::Delete { queue, url, messages: body["Entries"].as_array()?.len() }),
+        "DeleteMessageBatch" => {
+            Some(Step::Delete { queue, url, messages: body["Entries"].as_array()?.len() })
+        }
         _ => {
             // What waited on its queue then would be waited for now.
             for entry in body["Entries"].as_array_mut().into_iter().flatten() {
@@ -152,10 +155,16 @@ struct Replay {
     handles: Mutex<HashMap<String, VecDeque<String>>>,
 }
 
-async fn replay(before: &Before, old_base: &str, steps: &Arc<[Step]>, concurrency: usize) -> Result<Duration> {
+async fn replay(
+    before: &Before,
+    old_base: &str,
+    steps: &Arc<[Step]>,
+    concurrency: usize,
+) -> Result<Duration> {
     let folder = before.lay()?;
     let data = DataFolder::open(&folder)?;
-    let engine = Engine::start(EngineOptions { data: Some(data.join("engine")), ..EngineOptions::default() })?;
+    let engine =
+        Engine::start(EngineOptions { data: Some(data.join("engine")), ..EngineOptions::default() })?;
     let (sink, reports) = sink().await?;
     let twins = Twins::start(&data, &sink, "arn:aws:sns:us-east-1:000000000000:events".into(), None).await?;
     let escaped = |url: &str| form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
@@ -200,7 +209,8 @@ impl Replay {
                 self.aws(&self.sqs, &format!("AmazonSQS.{operation}"), body.clone()).await?;
             }
             Step::Receive { queue, body } => {
-                let answer = self.aws(&self.sqs, "AmazonSQS.ReceiveMessage", Bytes::from(body.clone())).await?;
+                let answer =
+                    self.aws(&self.sqs, "AmazonSQS.ReceiveMessage", Bytes::from(body.clone())).await?;
                 let answer: Json = serde_json::from_slice(&answer)?;
                 let messages = answer["Messages"].as_array().into_iter().flatten();
                 let got = messages.filter_map(|message| message["ReceiptHandle"].as_str().map(str::to_owned));
@@ -239,7 +249,9 @@ impl Replay {
             headers.remove(name);
         }
         let body = match std::str::from_utf8(body) {
-            Ok(text) if text.contains(&self.old_base) => Bytes::from(text.replace(&self.old_base, &self.new_base)),
+            Ok(text) if text.contains(&self.old_base) => {
+                Bytes::from(text.replace(&self.old_base, &self.new_base))
+            }
             _ => body.clone(),
         };
         let request = self.http.post(format!("{}{path}", self.providers)).headers(headers).body(body);

@@ -10,9 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
 
 use super::{Options, account::Accountant};
-use crate::{
-    Binaries, Stack, StackOptions, api::Api, clock, data::DataFolder, jwt::Grant, secrets,
-};
+use crate::{Binaries, Stack, StackOptions, api::Api, clock, data::DataFolder, jwt::Grant, secrets};
 
 /// Members in one import (the API's limit).
 const IMPORT: usize = 5_000;
@@ -65,7 +63,8 @@ impl Ground {
         })
         .await?;
         let tenant = |id: &'static str, sms_sender: &'static str| {
-            let permissions = ["members.edit", "members.view", "messaging.send", "messaging.view", "messaging.manage"];
+            let permissions =
+                ["members.edit", "members.view", "messaging.send", "messaging.view", "messaging.manage"];
             let permissions = permissions.map(str::to_owned).to_vec();
             let grant = Grant { org_id: id.into(), sub: "load".into(), permissions, ttl: TOKEN };
             anyhow::Ok(Tenant { id, sms_sender, api: Api::new(stack.base_url(), stack.token(&grant)?)? })
@@ -117,7 +116,8 @@ impl Tenant {
         let organisation = json!({"name": self.id, "country": "DE", "time_zone": "Europe/Berlin"});
         self.api.put("/organisation", &organisation).await?;
         self.channel("sms", 86_400).await?;
-        let whatsapp = json!({"sender": "106540352242922", "secret_ref": "whatsapp", "rate_per_second": RATE});
+        let whatsapp =
+            json!({"sender": "106540352242922", "secret_ref": "whatsapp", "rate_per_second": RATE});
         self.api.put("/channels/whatsapp", &whatsapp).await?;
         let email = json!({"sender": "Load <office@load.example.org>", "rate_per_second": RATE});
         self.api.put("/channels/email", &email).await?;

@@ -47,7 +47,9 @@ fn keys(operation: &str, body: &Json) -> Vec<String> {
         "TransactWriteItems" => {
             let items = list(&body["TransactItems"]);
             let writes = items.iter().flat_map(|item| item.as_object().into_iter().flatten());
-            writes.filter_map(|(_, write)| text(&write["Key"]["pk"]).or_else(|| text(&write["Item"]["pk"]))).collect()
+            writes
+                .filter_map(|(_, write)| text(&write["Key"]["pk"]).or_else(|| text(&write["Item"]["pk"])))
+                .collect()
         }
         "BatchGetItem" => {
             let tables = body["RequestItems"].as_object().into_iter().flatten();

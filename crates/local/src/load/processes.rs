@@ -33,7 +33,8 @@ impl Times {
             *times.functions.entry(process.name).or_default() += process.time;
         }
         for task in fs::read_dir("/proc/self/task").context("no /proc: the load harness needs Linux")? {
-            let Some(thread) = fs::read_to_string(task?.path().join("stat")).ok().and_then(|s| Stat::read(&s))
+            let Some(thread) =
+                fs::read_to_string(task?.path().join("stat")).ok().and_then(|s| Stat::read(&s))
             else {
                 continue;
             };
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_line_of_proc_is_read_whatever_the_name() {
-        let stat = Stat::read("42 (a) (b) S 7 42 42 0 -1 4194304 100 0 0 0 120 30 0 0 20 0 1 0 1 1 1").unwrap();
+        let stat =
+            Stat::read("42 (a) (b) S 7 42 42 0 -1 4194304 100 0 0 0 120 30 0 0 20 0 1 0 1 1 1").unwrap();
         assert_eq!((stat.name.as_str(), stat.parent), ("a) (b", 7));
         assert_eq!(stat.time, Duration::from_millis(1_500));
     }

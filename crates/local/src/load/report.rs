@@ -7,14 +7,8 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Options,
-    budgets::Verdict,
-    fairness::Fairness,
-    floor::Floor,
-    per, prices,
-    requests::Latencies,
-    send::Sent,
-    silence::Silence,
+    Options, budgets::Verdict, fairness::Fairness, floor::Floor, per, prices, requests::Latencies,
+    send::Sent, silence::Silence,
 };
 
 /// What was measured so far.
@@ -135,12 +129,15 @@ impl Report {
         for budget in self.budgets() {
             let value = budget.value.map_or("-".to_owned(), figures::number);
             let bound = if budget.more_is_better { "at least" } else { "at most" };
-            let bounds = format!("{bound} {}, aim {}", figures::number(budget.must), figures::number(budget.aim));
+            let bounds =
+                format!("{bound} {}, aim {}", figures::number(budget.must), figures::number(budget.aim));
             // Writing to a string does not fail.
             let line = writeln!(
                 table,
                 "{:<62} {value:>9} {:<6} {bounds:<32} {}",
-                budget.what, budget.unit, budget.verdict().name()
+                budget.what,
+                budget.unit,
+                budget.verdict().name()
             );
             line.unwrap_or_default();
         }
@@ -166,8 +163,11 @@ impl Report {
 }
 
 fn floor_json(floor: &Floor) -> Json {
-    let tried: Vec<Json> =
-        floor.tried.iter().map(|(at_once, took)| json!({"concurrency": at_once, "s": took.as_secs_f64()})).collect();
+    let tried: Vec<Json> = floor
+        .tried
+        .iter()
+        .map(|(at_once, took)| json!({"concurrency": at_once, "s": took.as_secs_f64()}))
+        .collect();
     json!({
         "s": floor.fastest.as_secs_f64(), "concurrency": floor.concurrency, "calls": floor.calls, "tried": tried,
     })

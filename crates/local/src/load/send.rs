@@ -93,7 +93,19 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
     trace.retain(|kept| kept.at <= began + delivered);
     let tally = ground.stack.simulators().tally(before.last).await?;
     Ok(Sent {
-        recipients, accepted, written, sent, delivered, settled, times, worked, account, hottest, tally, actions, trace,
+        recipients,
+        accepted,
+        written,
+        sent,
+        delivered,
+        settled,
+        times,
+        worked,
+        account,
+        hottest,
+        tally,
+        actions,
+        trace,
     })
 }
 
@@ -114,7 +126,8 @@ async fn delivered(ground: &Ground, recipients: usize) -> Result<()> {
     let (mut seen, mut moved) = (0, Instant::now());
     loop {
         tokio::time::sleep(LOOK).await;
-        let (called, last) = ground.accountant.look(|account| (account.providers, account.last_row.values().copied().max()));
+        let (called, last) =
+            ground.accountant.look(|account| (account.providers, account.last_row.values().copied().max()));
         if called > seen {
             (seen, moved) = (called, Instant::now());
         }
@@ -137,7 +150,10 @@ pub(super) async fn settled(api: &Api, ids: &[String]) -> Result<Vec<Json>> {
                 break action;
             }
             if began.elapsed() > STANDSTILL {
-                bail!("the action {id} does not settle: {}", json!({"status": action["status"], "pending": action["pending_count"]}));
+                bail!(
+                    "the action {id} does not settle: {}",
+                    json!({"status": action["status"], "pending": action["pending_count"]})
+                );
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         };

@@ -157,7 +157,8 @@ impl Stack {
         running.warm().await;
 
         let gateway = Gateway::new(template.routes()?, |id| running.pool(id), Keys::load(&data)?, port)?;
-        let router = Router::new().nest("/sim", simulators.simulators().router()).merge(gateway.into_router());
+        let router =
+            Router::new().nest("/sim", simulators.simulators().router()).merge(gateway.into_router());
         let server = Server::start(listener, router);
         let pollers = running.pollers(&template, &clients, &provisioned.queue_urls)?;
         let schedules = running.schedules()?;

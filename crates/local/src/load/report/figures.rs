@@ -120,7 +120,8 @@ pub(super) fn action(action: &Json) -> Json {
 impl Report {
     /// Every budget, and what was measured of it.
     pub(super) fn budgets(&self) -> Vec<Budget> {
-        [self.of_the_send(), self.of_its_processor_time(), self.of_size_and_time(), self.of_the_rest()].concat()
+        [self.of_the_send(), self.of_its_processor_time(), self.of_size_and_time(), self.of_the_rest()]
+            .concat()
     }
 
     fn of_the_send(&self) -> Vec<Budget> {
@@ -130,9 +131,21 @@ impl Report {
         let receipts = |sent: &Sent| per(sqs(sent, receipts_queue), 1) / receipts(sent).max(1.0);
         vec![
             Budget::new("run_over_floor", "whole run / floor (wall)", "", floor, [2.0, 1.3]),
-            Budget::new("writes", "write units per message, to delivered and counted", "", of(writes), [5.2, 4.25]),
+            Budget::new(
+                "writes",
+                "write units per message, to delivered and counted",
+                "",
+                of(writes),
+                [5.2, 4.25],
+            ),
             Budget::new("reads", "read units per message", "", of(reads), [2.0, 1.0]),
-            Budget::new("sqs_per_message", "SQS requests per message, create to sent", "", of(sqs_until_sent), [0.2, 0.1]),
+            Budget::new(
+                "sqs_per_message",
+                "SQS requests per message, create to sent",
+                "",
+                of(sqs_until_sent),
+                [0.2, 0.1],
+            ),
             Budget::new("sqs_per_receipt", "SQS requests per receipt", "", of(receipts), [1.6, 1.3]),
             Budget::new("duplicates", "duplicates in the ledger", "", of(duplicates), [0.0, 0.0]),
             Budget::new("lost", "lost, by the ledger", "", of(lost), [0.0, 0.0]),
@@ -147,8 +160,22 @@ impl Report {
         let until_sent = of("functions_fan_out_to_sent");
         let whole = of("functions_whole_life");
         vec![
-            Budget::new("cpu_until_sent", "recipients per CPU-second of functions, fan-out to sent", "", until_sent, [0.0, 6_000.0]).at_least(),
-            Budget::new("cpu_whole_life", "recipients per CPU-second of functions, whole life", "", whole, [0.0, 3_500.0]).at_least(),
+            Budget::new(
+                "cpu_until_sent",
+                "recipients per CPU-second of functions, fan-out to sent",
+                "",
+                until_sent,
+                [0.0, 6_000.0],
+            )
+            .at_least(),
+            Budget::new(
+                "cpu_whole_life",
+                "recipients per CPU-second of functions, whole life",
+                "",
+                whole,
+                [0.0, 3_500.0],
+            )
+            .at_least(),
         ]
     }
 
@@ -158,7 +185,8 @@ impl Report {
             each(sent) / each(reference)
         });
         let memory = |names: &[&str], of: &BTreeMap<String, u64>| {
-            let largest = of.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, bytes)| *bytes).max();
+            let largest =
+                of.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, bytes)| *bytes).max();
             largest.map(|bytes| number_of(bytes) / MEGABYTE)
         };
         let at_reference = memory(&CONSUMERS, &self.memory_at_reference);
@@ -168,9 +196,27 @@ impl Report {
         let start = self.starts.values().max().map(|time| time.as_secs_f64() * 1e3);
         vec![
             Budget::new("growth", "time per message / at 10,000 recipients", "", growth, [1.15, 1.05]),
-            Budget::new("memory_at_10000", "peak memory of a queue consumer at 10,000", "MB", at_reference, [64.0, 32.0]),
-            Budget::new("memory", "peak memory of a queue consumer at the end", "MB", consumers, [64.0, 32.0]),
-            Budget::new("memory_create", "peak memory of create-bulk-action at 100,000", "MB", create, [96.0, 96.0]),
+            Budget::new(
+                "memory_at_10000",
+                "peak memory of a queue consumer at 10,000",
+                "MB",
+                at_reference,
+                [64.0, 32.0],
+            ),
+            Budget::new(
+                "memory",
+                "peak memory of a queue consumer at the end",
+                "MB",
+                consumers,
+                [64.0, 32.0],
+            ),
+            Budget::new(
+                "memory_create",
+                "peak memory of create-bulk-action at 100,000",
+                "MB",
+                create,
+                [96.0, 96.0],
+            ),
             Budget::new("zip", "deployed zip of the largest function that is built", "MB", zip, [5.0, 3.0]),
             Budget::new("start", "slowest start of a function to its first event", "ms", start, [60.0, 20.0]),
         ]
@@ -178,7 +224,8 @@ impl Report {
 
     fn of_the_rest(&self) -> Vec<Budget> {
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        let webhook = |thousandths| self.webhooks.as_ref().map(|all| all.within(thousandths).as_secs_f64() * 1e3);
+        let webhook =
+            |thousandths| self.webhooks.as_ref().map(|all| all.within(thousandths).as_secs_f64() * 1e3);
         let (median, last) = (webhook(500), webhook(990));
         // Either the ratio or two seconds will do: what is faster than that is expressed as a ratio of 2.
         let fairness = self.fairness.map(|fairness| {
@@ -189,10 +236,22 @@ impl Report {
         vec![
             Budget::new("acceptance", "accepting 100,000 targets", "s", seconds(self.acceptance), [1.0, 0.3]),
             Budget::new("preview", "preview of 100,000 targets", "s", seconds(self.preview), [10.0, 4.0]),
-            Budget::new("fairness", "10 recipients beside 50,000 / alone (2 also within 2 s)", "", fairness, [2.0, 1.2]),
+            Budget::new(
+                "fairness",
+                "10 recipients beside 50,000 / alone (2 also within 2 s)",
+                "",
+                fairness,
+                [2.0, 1.2],
+            ),
             Budget::new("webhook_median", "receive-webhook at 500/s, median", "ms", median, [10.0, 3.0]),
             Budget::new("webhook_99", "receive-webhook at 500/s, 99th percentile", "ms", last, [50.0, 15.0]),
-            Budget::new("reads_over_a_window", "read units per message, 24 h window, 2 % silent", "", silence, [3.0, 1.5]),
+            Budget::new(
+                "reads_over_a_window",
+                "read units per message, 24 h window, 2 % silent",
+                "",
+                silence,
+                [3.0, 1.5],
+            ),
         ]
     }
 }
