@@ -48,7 +48,7 @@ fn dispatch(db: &Database, operation: &str, body: &str, metering: Metering, unit
             if metering == Metering::Off {
                 return write(&db.$method(input)?);
             }
-            let asked = std::mem::replace(&mut input.return_consumed_capacity, Some("TOTAL".to_owned()));
+            let asked = input.return_consumed_capacity.replace("TOTAL".to_owned());
             let mut output = db.$method(input)?;
             let consumed = &mut output.consumed_capacity;
             units.extend(consumed.iter().flatten_capacity().map(|one| $add(one)));
