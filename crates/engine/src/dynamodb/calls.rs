@@ -157,8 +157,8 @@ fn looked_at(db: &Database, operation: &str, body: &str) -> Option<(String, f64)
 fn in_transaction(body: &str) -> Option<(String, f64)> {
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
     let items = body["TransactItems"].as_array()?;
-    let table = items.iter().flat_map(|item| item.as_object().into_iter().flatten());
-    let table = table.filter_map(|(_, write)| write["TableName"].as_str()).next()?.to_owned();
+    let mut table = items.iter().flat_map(|item| item.as_object().into_iter().flatten());
+    let table = table.find_map(|(_, write)| write["TableName"].as_str())?.to_owned();
     let writes = u32::try_from(items.len()).map_or(f64::MAX, f64::from) * 2.0;
     Some((table, writes))
 }

@@ -84,7 +84,8 @@ pub(super) async fn send<C: Connect>(
     let mark = Mark { slot: last.row.id.slot + 1, left: beyond };
     let now = deps.clock.now();
     let marked = deps.store.move_mark(&org, send, work.parcel, &work.holder, mark, now);
-    let (marked, gate, looked) = join3(marked, read_gate(deps, work), line.look_ahead(deps, &org)).await;
+    let all = join3(marked, read_gate(deps, work), line.look_ahead(deps, &org));
+    let (marked, gate, looked) = Box::pin(all).await;
     match marked {
         Ok(Held::Yes) => {}
         Ok(Held::Lost) => return Ok(Sent::Lost),
