@@ -63,7 +63,10 @@ impl Worked {
     /// Since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
-        Self { invocations: self.invocations - earlier.invocations, time: self.time - earlier.time }
+        Self {
+            invocations: self.invocations - earlier.invocations,
+            time: self.time.saturating_sub(earlier.time),
+        }
     }
 }
 

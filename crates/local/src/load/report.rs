@@ -66,8 +66,8 @@ impl Report {
             "latency_ms": u64::try_from(self.options.latency.as_millis()).unwrap_or(u64::MAX),
             "holds": self.holds(),
             "budgets": budgets,
-            "send": self.send.as_ref().map(|sent| self.sent_json(sent)),
-            "reference": self.reference.as_ref().map(|sent| self.sent_json(sent)),
+            "send": self.send.as_ref().map(sent_json),
+            "reference": self.reference.as_ref().map(sent_json),
             "floor": self.floor.as_ref().map(floor_json),
             "peak_memory_bytes": {"at_reference": self.memory_at_reference, "at_the_end": self.memory},
             "start_s": seconds(&self.starts),
@@ -80,46 +80,6 @@ impl Report {
                 "reads_per_idle_tick": silence.idle_tick,
                 "reads_by_function": silence.by_function,
             })),
-        })
-    }
-
-    fn sent_json(&self, sent: &Sent) -> Json {
-        let (duplicates, lost) = sent.duplicates_and_lost();
-        let dollars: BTreeMap<&str, f64> = prices::per_million(figures::used(sent)).into_iter().collect();
-        let calls: BTreeMap<String, Json> = sent
-            .account
-            .counts
-            .iter()
-            .map(|(kind, count)| {
-                let place = if kind.queue.is_empty() { "" } else { " " };
-                let name = format!("{} {}{place}{}", kind.caller, kind.operation, kind.queue);
-                let json = json!({
-                    "calls_per_message": figures::each(count.calls, sent.recipients), "calls": count.calls,
-                    "refused": count.refused, "empty": count.empty, "reads": count.reads, "writes": count.writes,
-                });
-                (name, json)
-            })
-            .collect();
-        json!({
-            "recipients": sent.recipients,
-            "duplicates": duplicates,
-            "lost": lost,
-            "stages_s": {
-                "accepted": sent.accepted.as_secs_f64(), "written": sent.written.as_secs_f64(),
-                "sent": sent.sent.as_secs_f64(), "delivered": sent.delivered.as_secs_f64(),
-                "settled": sent.settled.as_secs_f64(),
-            },
-            "ms_per_message": per(sent.delivered.as_secs_f64() * 1e3, sent.recipients),
-            "cpu_s": sent.times.json(),
-            "recipients_per_cpu_second": figures::per_cpu_second(sent),
-            "hottest_partition": {"writes_per_second": sent.hottest.writes, "reads_per_second": sent.hottest.reads},
-            "provider_calls": sent.account.providers,
-            "calls": calls,
-            "invocations": sent.worked.iter().map(|(name, worked)| (name.clone(), worked.invocations)).collect::<BTreeMap<_, _>>(),
-            "dollars_per_million_messages": dollars,
-            "dollars_per_million_messages_total": dollars.values().sum::<f64>(),
-            "prices": prices::READ,
-            "actions": sent.actions.iter().map(figures::action).collect::<Vec<_>>(),
         })
     }
 
@@ -149,7 +109,7 @@ impl Report {
                 sent.recipients,
                 sent.accepted.as_secs_f64(),
                 sent.written.as_secs_f64(),
-                sent.sent.as_secs_f64(),
+                sent.called.as_secs_f64(),
                 sent.delivered.as_secs_f64(),
                 sent.settled.as_secs_f64(),
                 per_cpu["functions_whole_life"],
@@ -170,5 +130,45 @@ fn floor_json(floor: &Floor) -> Json {
         .collect();
     json!({
         "s": floor.fastest.as_secs_f64(), "concurrency": floor.concurrency, "calls": floor.calls, "tried": tried,
+    })
+}
+
+fn sent_json(sent: &Sent) -> Json {
+    let (duplicates, lost) = sent.duplicates_and_lost();
+    let dollars: BTreeMap<&str, f64> = prices::per_million(figures::used(sent)).into_iter().collect();
+    let calls: BTreeMap<String, Json> = sent
+        .account
+        .counts
+        .iter()
+        .map(|(kind, count)| {
+            let place = if kind.queue.is_empty() { "" } else { " " };
+            let name = format!("{} {}{place}{}", kind.caller, kind.operation, kind.queue);
+            let json = json!({
+                "calls_per_message": figures::each(count.calls, sent.recipients), "calls": count.calls,
+                "refused": count.refused, "empty": count.empty, "reads": count.reads, "writes": count.writes,
+            });
+            (name, json)
+        })
+        .collect();
+    json!({
+        "recipients": sent.recipients,
+        "duplicates": duplicates,
+        "lost": lost,
+        "stages_s": {
+            "accepted": sent.accepted.as_secs_f64(), "written": sent.written.as_secs_f64(),
+            "sent": sent.called.as_secs_f64(), "delivered": sent.delivered.as_secs_f64(),
+            "settled": sent.settled.as_secs_f64(),
+        },
+        "ms_per_message": per(sent.delivered.as_secs_f64() * 1e3, sent.recipients),
+        "cpu_s": sent.times.json(),
+        "recipients_per_cpu_second": figures::per_cpu_second(sent),
+        "hottest_partition": {"writes_per_second": sent.hottest.writes, "reads_per_second": sent.hottest.reads},
+        "provider_calls": sent.account.providers,
+        "calls": calls,
+        "invocations": sent.worked.iter().map(|(name, worked)| (name.clone(), worked.invocations)).collect::<BTreeMap<_, _>>(),
+        "dollars_per_million_messages": dollars,
+        "dollars_per_million_messages_total": dollars.values().sum::<f64>(),
+        "prices": prices::READ,
+        "actions": sent.actions.iter().map(figures::action).collect::<Vec<_>>(),
     })
 }

@@ -31,9 +31,9 @@ pub(super) struct Sent {
     pub(super) recipients: usize,
     /// Until the last 202.
     pub(super) accepted: Duration,
-    /// From the request to the moment when the last row was written, sent, delivered, and when the action was seen settled.
+    /// From the request to the moment when the last row was written, its call recorded, delivered, and when the action was seen settled.
     pub(super) written: Duration,
-    pub(super) sent: Duration,
+    pub(super) called: Duration,
     pub(super) delivered: Duration,
     pub(super) settled: Duration,
     /// Processor time until everything was delivered.
@@ -84,7 +84,7 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
         };
         ground.accountant.look(rows).map_or(Duration::ZERO, |at| at.saturating_duration_since(began))
     };
-    let (written, sent, delivered) = (last("send-message"), last("dispatch-"), last("apply-receipt"));
+    let (written, called, delivered) = (last("send-message"), last("dispatch-"), last("apply-receipt"));
     let actions = settled(&ground.large.api, &actions).await?;
     let settled = began.elapsed();
     let mut account = ground.accountant.end();
@@ -96,7 +96,7 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
         recipients,
         accepted,
         written,
-        sent,
+        called,
         delivered,
         settled,
         times,
