@@ -95,7 +95,21 @@ fn run<I: DeserializeOwned, O: Serialize>(
 }
 
 fn read<I: DeserializeOwned>(body: &str) -> Result<I, DynoxideError> {
-    serde_json::from_str(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))
+    serde_json::from_str(body).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// dynoxide's readers mark what DynamoDB refuses as a value and not as JSON; a field that is missing is refused so, too.
+fn unreadable(error: &str) -> DynoxideError {
+    let text = error.split(" at line ").next().unwrap_or(error);
+    match text.split_once(':') {
+        Some((mark, message)) if mark.starts_with("VALIDATION") => {
+            DynoxideError::ValidationException(message.to_owned())
+        }
+        _ if text.contains("missing field") || text.contains("AttributeValue") => {
+            DynoxideError::ValidationException(text.to_owned())
+        }
+        _ => DynoxideError::SerializationException(text.to_owned()),
+    }
 }
 
 fn write<O: Serialize>(output: &O) -> Done {
