@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+// What the stack does itself is to pass things on: one thread does that with fewer hand-overs than several.
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> ExitCode {
     // The engine's library warns of each refused call, such as the look for a table that is not there yet.
     let quiet = || EnvFilter::new("warn,local=info,dynoxide=error");

@@ -17,7 +17,10 @@ use anyhow::{Context, Result};
 use axum::{Router, body::Bytes, http::HeaderMap};
 use engine::{Engine, EngineOptions, Service};
 use serde_json::{Value as Json, json};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Handle},
+};
 
 use super::{
     account::{Call, Kept},
@@ -86,9 +89,30 @@ pub(super) async fn find(ground: &Ground, before: Before, sent: &Sent) -> Result
     let steps: Arc<[Step]> = sent.trace.iter().filter_map(step).collect();
     tell(&format!("replaying {} calls", steps.len()));
     let first = if sent.recipients > LARGE { FIRST_OF_LARGE } else { 1 };
+    let before = Arc::new(before);
+    // A thread for each core, which is more than the stack itself makes do with.
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let tried = climb(runtime.handle(), &before, ground.stack.base_url(), &steps, first).await;
+    runtime.shutdown_background();
+    let tried = tried?;
+    std::fs::remove_dir_all(&before.0)?;
+    let fastest = tried.iter().min_by_key(|(_, took)| *took).copied().context("nothing was replayed")?;
+    Ok(Floor { fastest: fastest.1, concurrency: fastest.0, calls: steps.len(), tried })
+}
+
+/// Tries one concurrency after the other from `first` on, until one more is slower.
+async fn climb(
+    threads: &Handle,
+    before: &Arc<Before>,
+    base_url: &str,
+    steps: &Arc<[Step]>,
+    first: usize,
+) -> Result<Vec<(usize, Duration)>> {
     let mut tried: Vec<(usize, Duration)> = Vec::new();
     for concurrency in CONCURRENCIES.into_iter().filter(|concurrency| *concurrency >= first) {
-        let took = replay(&before, ground.stack.base_url(), &steps, concurrency).await?;
+        let (before, base_url, steps) = (before.clone(), base_url.to_owned(), steps.clone());
+        let took =
+            threads.spawn(async move { replay(&before, &base_url, &steps, concurrency).await }).await??;
         tell(&format!("{concurrency} at a time: {:.2} s", took.as_secs_f64()));
         let slower = tried.last().is_some_and(|(_, best)| took > best.mul_f64(1.05));
         tried.push((concurrency, took));
@@ -96,9 +120,7 @@ pub(super) async fn find(ground: &Ground, before: Before, sent: &Sent) -> Result
             break;
         }
     }
-    std::fs::remove_dir_all(&before.0)?;
-    let fastest = tried.iter().min_by_key(|(_, took)| *took).copied().context("nothing was replayed")?;
-    Ok(Floor { fastest: fastest.1, concurrency: fastest.0, calls: steps.len(), tried })
+    Ok(tried)
 }
 
 /// A call, ready to be made.
