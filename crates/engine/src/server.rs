@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::sync::{oneshot, watch};
 
 use crate::EngineError;
@@ -27,6 +29,21 @@ pub(crate) fn bind(service: &'static str, address: SocketAddr) -> Result<TcpList
         io::ErrorKind::AddrInUse => EngineError::PortTaken { service, address },
         _ => EngineError::Listen { service, address, source },
     })
+}
+
+/// Answers with `router` until `stopping`.
+pub(crate) async fn answer_on(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    mut stopping: Stopping,
+) -> io::Result<()> {
+    // Answers are small: without this the last part of one waits for the client's acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
+    axum::serve(listener, router).with_graceful_shutdown(async move { stopping.wait().await }).await
 }
 
 /// The serving thread of one engine.

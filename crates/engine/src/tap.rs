@@ -1,7 +1,6 @@
 //! A look at every call that the listeners answer, for whoever measures what a system asks of its engines.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
@@ -43,8 +42,6 @@ pub struct Tapped {
     pub answer: Bytes,
     /// What it consumed; of DynamoDB alone. A condition that failed costs what the item that it looked at would have cost.
     pub units: Vec<Units>,
-    /// From the request's last byte to the answer's first.
-    pub took: Duration,
 }
 
 /// Is shown each call on the thread of its engine: whatever it does slows the engine down.

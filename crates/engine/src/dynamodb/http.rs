@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,13 +10,12 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::serve::ListenerExt;
 use dynoxide::{Database, DynoxideError};
 use tokio::net::TcpListener;
 
 use super::calls::{Called, Metering, call};
 use crate::Answer;
-use crate::server::Stopping;
+use crate::server::{Stopping, answer_on};
 use crate::tap::{Service, Tap, Tapped, caller};
 
 /// The most that DynamoDB takes as a request, in bytes.
@@ -36,22 +34,15 @@ pub(super) async fn serve(
     listener: TcpListener,
     database: Database,
     tap: Option<Tap>,
-    mut stopping: Stopping,
+    stopping: Stopping,
 ) -> io::Result<()> {
     let served = Arc::new(Served { database, tap, requests: AtomicU64::new(1) });
     let router =
         Router::new().fallback(any(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(served);
-    // Answers are small: without this the last part of one waits for the client's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
-    axum::serve(listener, router).with_graceful_shutdown(async move { stopping.wait().await }).await
+    answer_on(listener, router, stopping).await
 }
 
 async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: Bytes) -> Response {
-    let began = Instant::now();
     let operation = headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok()?.strip_prefix("DynamoDB_20120810."))
@@ -72,7 +63,6 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, body: Byt
             status,
             answer: answer.clone(),
             units,
-            took: began.elapsed(),
         });
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);

@@ -9,7 +9,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::serve::ListenerExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
@@ -23,7 +22,7 @@ use super::receipt::message_id;
 use super::refusal::{Fault, Refusal};
 use super::state::Call;
 use crate::Answer;
-use crate::server::Stopping;
+use crate::server::{Stopping, answer_on};
 use crate::tap::{Service, Tap, Tapped, caller};
 
 /// A batch of 1 MiB in which every character is escaped takes six times that.
@@ -36,18 +35,12 @@ pub(super) async fn serve(
     listener: TcpListener,
     twin: Sqs,
     tap: Option<Tap>,
-    mut stopping: Stopping,
+    stopping: Stopping,
 ) -> io::Result<()> {
     let served = Served { twin, tap };
     let router =
         Router::new().fallback(any(answer)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(served);
-    // Answers are small: without this the last part of one waits for the client's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
-    axum::serve(listener, router).with_graceful_shutdown(async move { stopping.wait().await }).await
+    answer_on(listener, router, stopping).await
 }
 
 /// One call from within the process. A receive does not wait.
@@ -82,7 +75,7 @@ struct Served {
 }
 
 async fn answer(State(served): State<Served>, headers: HeaderMap, body: Bytes) -> Response {
-    let (began, twin) = (Instant::now(), served.twin);
+    let twin = served.twin;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("host").unwrap_or("127.0.0.1");
     let operation = text("x-amz-target").and_then(|target| target.strip_prefix("AmazonSQS."));
@@ -104,7 +97,6 @@ async fn answer(State(served): State<Served>, headers: HeaderMap, body: Bytes) -
             status: status.as_u16(),
             answer: answer.clone(),
             units: Vec::new(),
-            took: began.elapsed(),
         });
     }
     response(status, error, answer)

@@ -224,7 +224,6 @@ mod tests {
             status: 200,
             answer: Bytes::from_static(answer.as_bytes()),
             units: if service == Service::DynamoDb { units } else { Vec::new() },
-            took: std::time::Duration::ZERO,
         }
     }
 

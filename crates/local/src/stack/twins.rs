@@ -1,12 +1,6 @@
 //! The providers' twins, on a thread and a port of their own: what they cost is not mixed with what the system costs.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::Arc,
-    thread::JoinHandle,
-    time::{Duration, Instant},
-};
+use std::{fmt, net::SocketAddr, sync::Arc, thread::JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
 use axum::{
@@ -40,8 +34,6 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
-    /// Until the answer.
-    pub took: Duration,
 }
 
 /// Is shown each request to a provider.
@@ -176,8 +168,7 @@ async fn look(State(exchanges): State<Exchanges>, request: Request, next: Next) 
     // What cannot be read is refused by whoever wanted to read it.
     let body = axum::body::to_bytes(body, LARGEST).await.unwrap_or_default();
     let (method, uri, headers) = (parts.method.clone(), parts.uri.clone(), parts.headers.clone());
-    let began = Instant::now();
     let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
-    exchanges(Exchange { method, uri, headers, body, took: began.elapsed() });
+    exchanges(Exchange { method, uri, headers, body });
     response
 }
