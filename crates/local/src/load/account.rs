@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use axum::{body::Bytes, http::HeaderMap};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue},
+};
 use engine::{Service, Tapped};
 
 use crate::{Exchange, Watch};
@@ -172,7 +175,7 @@ impl Accountant {
         let (reads, writes) = (sum(|units| units.reads), sum(|units| units.writes));
         let Tapped { service, operation, request, answer, .. } = tapped;
         let messages = if operation == "ReceiveMessage" { messages(&answer) } else { 0 };
-        let call = Call::Aws { service, operation, request, messages };
+        let call = Call::Aws { service, operation, request: apart(&request), messages };
         state.account.trace.push(Kept { at: Instant::now(), call, reads, writes });
     }
 
@@ -187,10 +190,20 @@ impl Accountant {
             state.account.last_found = Some(Instant::now());
         }
         if state.keep {
-            let call = Call::Provider { path, headers: exchange.headers, body: exchange.body };
+            let headers = exchange.headers.iter().map(|(name, value)| (name.clone(), value_apart(value)));
+            let call = Call::Provider { path, headers: headers.collect(), body: apart(&exchange.body) };
             state.account.trace.push(Kept { at: Instant::now(), call, reads: 0.0, writes: 0.0 });
         }
     }
+}
+
+/// A copy. What a server hands over is a view of its reading buffer: kept, it would keep that, and each next request would need a new one.
+fn apart(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+fn value_apart(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// The last part of the queue's address in a request's body; no parser, because each call of a run comes by here.

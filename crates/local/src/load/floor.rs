@@ -1,7 +1,8 @@
 //! The floor: the calls of a run once more, from one process with no logic around them, on a copy of the data that the run began with.
 //!
 //! What is replayed is what AWS and the providers were asked for until everything was delivered, in the same order: calls of DynamoDB and SQS
-//! (receives without a message apart) and requests to providers, whose reports go to somebody who only says thanks.
+//! (receives without a message apart) and requests to providers, whose reports go to somebody who only says thanks. Calls of AWS are made with
+//! its SDK, which signs them: AWS takes no others.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,6 +15,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use aws_sdk_sqs::{
+    config::http::{HttpRequest, HttpResponse},
+    error::SdkError,
+    types::DeleteMessageBatchRequestEntry,
+};
 use axum::{Router, body::Bytes, http::HeaderMap};
 use engine::{Engine, EngineOptions, Service};
 use serde_json::{Value as Json, json};
@@ -23,11 +29,12 @@ use tokio::{
 };
 
 use super::{
-    account::{Call, Kept},
+    account::{Accountant, Call, Kept},
     ground::{Ground, tell},
-    send::Sent,
+    processes::Times,
+    send::{Sent, settle_disk},
 };
-use crate::{data::DataFolder, secrets, stack::Twins};
+use crate::{data::DataFolder, provision::Clients, secrets, stack::Twins};
 
 /// Concurrencies that are tried, until one more is slower.
 const CONCURRENCIES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -40,11 +47,21 @@ const QUIET: Duration = Duration::from_millis(400);
 /// The floor.
 #[derive(Debug, Clone)]
 pub(super) struct Floor {
-    pub(super) fastest: Duration,
-    pub(super) concurrency: usize,
+    pub(super) fastest: Replayed,
     pub(super) calls: usize,
     /// All that were tried.
-    pub(super) tried: Vec<(usize, Duration)>,
+    pub(super) tried: Vec<Replayed>,
+}
+
+/// One replay.
+#[derive(Debug, Clone)]
+pub(super) struct Replayed {
+    pub(super) concurrency: usize,
+    pub(super) took: Duration,
+    /// Processor time; what made the calls is the rest.
+    pub(super) times: Times,
+    /// Write units that were consumed: about those of the run, if it did what the run did.
+    pub(super) writes: f64,
 }
 
 /// The data as they were before a run.
@@ -76,8 +93,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         std::fs::create_dir_all(to.join(part))?;
         for entry in std::fs::read_dir(from.join(part))? {
             let entry = entry?;
-            std::fs::copy(entry.path(), to.join(part).join(entry.file_name()))
-                .context("the data cannot be copied")?;
+            let copy = to.join(part).join(entry.file_name());
+            std::fs::copy(entry.path(), &copy).context("the data cannot be copied")?;
         }
     }
     std::fs::copy(from.join(secrets::FILE), to.join(secrets::FILE))?;
@@ -96,8 +113,9 @@ pub(super) async fn find(ground: &Ground, before: Before, sent: &Sent) -> Result
     runtime.shutdown_background();
     let tried = tried?;
     std::fs::remove_dir_all(&before.0)?;
-    let fastest = tried.iter().min_by_key(|(_, took)| *took).copied().context("nothing was replayed")?;
-    Ok(Floor { fastest: fastest.1, concurrency: fastest.0, calls: steps.len(), tried })
+    let fastest =
+        tried.iter().min_by_key(|replayed| replayed.took).cloned().context("nothing was replayed")?;
+    Ok(Floor { fastest, calls: steps.len(), tried })
 }
 
 /// Tries one concurrency after the other from `first` on, until one more is slower.
@@ -107,15 +125,15 @@ async fn climb(
     base_url: &str,
     steps: &Arc<[Step]>,
     first: usize,
-) -> Result<Vec<(usize, Duration)>> {
-    let mut tried: Vec<(usize, Duration)> = Vec::new();
+) -> Result<Vec<Replayed>> {
+    let mut tried: Vec<Replayed> = Vec::new();
     for concurrency in CONCURRENCIES.into_iter().filter(|concurrency| *concurrency >= first) {
         let (before, base_url, steps) = (before.clone(), base_url.to_owned(), steps.clone());
-        let took =
+        let replayed =
             threads.spawn(async move { replay(&before, &base_url, &steps, concurrency).await }).await??;
-        tell(&format!("{concurrency} at a time: {:.2} s", took.as_secs_f64()));
-        let slower = tried.last().is_some_and(|(_, best)| took > best.mul_f64(1.05));
-        tried.push((concurrency, took));
+        tell(&format!("{concurrency} at a time: {:.2} s", replayed.took.as_secs_f64()));
+        let slower = tried.last().is_some_and(|last| replayed.took > last.took.mul_f64(1.05));
+        tried.push(replayed);
         if slower {
             break;
         }
@@ -127,8 +145,8 @@ async fn climb(
 enum Step {
     DynamoDb { operation: String, body: Bytes },
     Send { operation: String, body: Bytes },
-    Receive { queue: String, body: String },
-    Delete { queue: String, url: String, messages: usize },
+    Receive { url: String, body: Bytes },
+    Delete { url: String, messages: usize },
     Provider { path: String, headers: HeaderMap, body: Bytes },
 }
 
@@ -144,16 +162,13 @@ fn step(kept: &Kept) -> Option<Step> {
     }
     let mut body: Json = serde_json::from_slice(request).ok()?;
     let url = body["QueueUrl"].as_str()?.to_owned();
-    let queue = url.rsplit('/').next()?.to_owned();
     match operation.as_str() {
         "ReceiveMessage" if messages == 0 => None,
         "ReceiveMessage" => {
             body["WaitTimeSeconds"] = json!(0);
-            Some(Step::Receive { queue, body: body.to_string() })
+            Some(Step::Receive { url, body: Bytes::from(body.to_string()) })
         }
-        "DeleteMessageBatch" => {
-            Some(Step::Delete { queue, url, messages: body["Entries"].as_array()?.len() })
-        }
+        "DeleteMessageBatch" => Some(Step::Delete { url, messages: body["Entries"].as_array()?.len() }),
         _ => {
             // What waited on its queue then would be waited for now.
             for entry in body["Entries"].as_array_mut().into_iter().flatten() {
@@ -166,14 +181,13 @@ fn step(kept: &Kept) -> Option<Step> {
 
 /// Everything around one replay.
 struct Replay {
+    aws: Clients,
     http: reqwest::Client,
-    dynamodb: String,
-    sqs: String,
     providers: String,
     /// Where reports went, and where they go now, as they stand in a form.
     old_base: String,
     new_base: String,
-    /// Handles of messages that were received and not deleted, by queue.
+    /// Handles of messages that were received and not deleted, by the queue's URL.
     handles: Mutex<HashMap<String, VecDeque<String>>>,
 }
 
@@ -182,24 +196,26 @@ async fn replay(
     old_base: &str,
     steps: &Arc<[Step]>,
     concurrency: usize,
-) -> Result<Duration> {
+) -> Result<Replayed> {
     let folder = before.lay()?;
     let data = DataFolder::open(&folder)?;
-    let engine =
-        Engine::start(EngineOptions { data: Some(data.join("engine")), ..EngineOptions::default() })?;
+    // Watched as it was in the run, which costs a little.
+    let accountant = Accountant::new();
+    let (folder, tap) = (Some(data.join("engine")), Some(accountant.watch().aws));
+    let engine = Engine::start(EngineOptions { data: folder, tap, ..EngineOptions::default() })?;
     let (sink, reports) = sink().await?;
     let twins = Twins::start(&data, &sink, "arn:aws:sns:us-east-1:000000000000:events".into(), None).await?;
     let escaped = |url: &str| form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
     let replay = Arc::new(Replay {
+        aws: Clients::new(&engine.dynamodb_url(), &engine.sqs_url()),
         http: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(concurrency).build()?,
-        dynamodb: engine.dynamodb_url(),
-        sqs: engine.sqs_url(),
         providers: twins.url(),
         old_base: escaped(old_base),
         new_base: escaped(&sink),
         handles: Mutex::default(),
     });
-    let began = Instant::now();
+    settle_disk();
+    let (times, began) = (Times::now()?, Instant::now());
     let next = Arc::new(AtomicUsize::new(0));
     let workers = (0..concurrency).map(|_| {
         let (replay, steps, next) = (replay.clone(), steps.clone(), next.clone());
@@ -216,53 +232,54 @@ async fn replay(
     let calls = began.elapsed();
     let last_report = reports.last_after_quiet().await;
     let took = last_report.map_or(calls, |at| at.saturating_duration_since(began).max(calls));
+    let times = Times::now()?.since(&times);
     twins.stop().await;
     engine.stop().await;
-    Ok(took)
+    let writes = accountant.end().sum(|_| true).writes;
+    Ok(Replayed { concurrency, took, times, writes })
 }
 
 impl Replay {
     async fn make(&self, step: &Step) -> Result<()> {
         match step {
             Step::DynamoDb { operation, body } => {
-                self.aws(&self.dynamodb, &format!("DynamoDB_20120810.{operation}"), body.clone()).await?;
+                let call = self.aws.dynamodb.list_tables().customize();
+                let target = format!("DynamoDB_20120810.{operation}");
+                was_answered(call.mutate_request(becomes(Some(target), body.clone())).send().await)
             }
             Step::Send { operation, body } => {
-                self.aws(&self.sqs, &format!("AmazonSQS.{operation}"), body.clone()).await?;
+                let call = self.aws.sqs.list_queues().customize();
+                let target = format!("AmazonSQS.{operation}");
+                was_answered(call.mutate_request(becomes(Some(target), body.clone())).send().await)
             }
-            Step::Receive { queue, body } => {
-                let answer =
-                    self.aws(&self.sqs, "AmazonSQS.ReceiveMessage", Bytes::from(body.clone())).await?;
-                let answer: Json = serde_json::from_slice(&answer)?;
-                let messages = answer["Messages"].as_array().into_iter().flatten();
-                let got = messages.filter_map(|message| message["ReceiptHandle"].as_str().map(str::to_owned));
+            Step::Receive { url, body } => {
+                let call = self.aws.sqs.receive_message().queue_url(url).customize();
+                let got = call.mutate_request(becomes(None, body.clone())).send().await?;
+                let got = got.messages.unwrap_or_default().into_iter().filter_map(|it| it.receipt_handle);
                 let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-                handles.entry(queue.clone()).or_default().extend(got);
+                handles.entry(url.clone()).or_default().extend(got);
+                Ok(())
             }
-            Step::Delete { queue, url, messages } => {
-                let entries = self.entries(queue, *messages);
-                if !entries.is_empty() {
-                    let body = json!({"QueueUrl": url, "Entries": entries}).to_string();
-                    self.aws(&self.sqs, "AmazonSQS.DeleteMessageBatch", Bytes::from(body)).await?;
+            Step::Delete { url, messages } => {
+                let entries = self.entries(url, *messages)?;
+                if entries.is_empty() {
+                    return Ok(());
                 }
+                let call = self.aws.sqs.delete_message_batch().queue_url(url).set_entries(Some(entries));
+                was_answered(call.send().await)
             }
-            Step::Provider { path, headers, body } => self.provider(path, headers, body).await?,
+            Step::Provider { path, headers, body } => self.provider(path, headers, body).await,
         }
-        Ok(())
     }
 
-    fn entries(&self, queue: &str, most: usize) -> Vec<Json> {
+    fn entries(&self, url: &str, most: usize) -> Result<Vec<DeleteMessageBatchRequestEntry>> {
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(handles) = handles.get_mut(queue) else { return Vec::new() };
+        let Some(handles) = handles.get_mut(url) else { return Ok(Vec::new()) };
         let most = most.min(handles.len());
-        let taken = handles.drain(..most).enumerate();
-        taken.map(|(id, handle)| json!({"Id": id.to_string(), "ReceiptHandle": handle})).collect()
-    }
-
-    async fn aws(&self, url: &str, target: &str, body: Bytes) -> Result<Bytes> {
-        let request = self.http.post(url).header("x-amz-target", target);
-        let request = request.header("content-type", "application/x-amz-json-1.0").body(body);
-        Ok(request.send().await?.bytes().await?)
+        let entry = |(id, handle): (usize, String)| {
+            DeleteMessageBatchRequestEntry::builder().id(id.to_string()).receipt_handle(handle).build()
+        };
+        Ok(handles.drain(..most).enumerate().map(entry).collect::<Result<_, _>>()?)
     }
 
     async fn provider(&self, path: &str, headers: &HeaderMap, body: &Bytes) -> Result<()> {
@@ -282,6 +299,29 @@ impl Replay {
     }
 }
 
+/// Makes a call the recorded one: the SDK has no way to be given a body as it is.
+fn becomes(target: Option<String>, body: Bytes) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    move |request| {
+        let headers = request.headers_mut();
+        headers.insert("content-length", body.len().to_string());
+        if let Some(target) = &target {
+            headers.insert("x-amz-target", target.clone());
+        }
+        *request.body_mut() = body.clone().into();
+    }
+}
+
+/// An error that was answered was one in the run, too.
+fn was_answered<O, E>(outcome: Result<O, SdkError<E, HttpResponse>>) -> Result<()>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match outcome {
+        Ok(_) | Err(SdkError::ServiceError(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Takes the providers' reports.
 struct Reports {
     began: Instant,
@@ -296,7 +336,7 @@ async fn sink() -> Result<(String, Reports)> {
     let reports = Reports { began: Instant::now(), last_ms: Arc::default() };
     let (began, last) = (reports.began, reports.last_ms.clone());
     let router = Router::new().fallback(move |body: Bytes| async move {
-        drop(body);
+        confirm(&body);
         last.fetch_max(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         "{}"
     });
@@ -306,6 +346,19 @@ async fn sink() -> Result<(String, Reports)> {
         }
     });
     Ok((url, reports))
+}
+
+/// Confirms SNS's subscription, without which it would report nothing.
+fn confirm(report: &[u8]) {
+    let question =
+        serde_json::from_slice::<Json>(report).ok().filter(|it| it["Type"] == "SubscriptionConfirmation");
+    if let Some(url) = question.and_then(|question| question["SubscribeURL"].as_str().map(str::to_owned)) {
+        tokio::spawn(async move {
+            if let Err(error) = reqwest::get(url).await {
+                tracing::error!(%error, "the subscription cannot be confirmed");
+            }
+        });
+    }
 }
 
 impl Reports {

@@ -80,13 +80,14 @@ async fn measure(ground: &Ground, options: &Options) -> Result<Report> {
     ground.import(options.recipients.max(TARGETS)).await?;
     report.preview = Some(requests::preview(ground, options).await?);
     report.acceptance = Some(requests::accept(ground, options).await?);
-    report.reference = reference(ground, options).await?;
+    report.references.extend(reference(ground, options).await?);
     report.memory_at_reference = processes::peak_memory()?;
 
     let keep = options.recipients <= LARGEST_FLOOR;
     let before = if keep { Some(floor::Before::copy(ground)?) } else { None };
     let sent = send::run(ground, options, options.recipients, keep).await?;
     report.memory = processes::peak_memory()?;
+    report.references.extend(reference(ground, options).await?);
     if let Some(before) = before {
         report.floor = Some(floor::find(ground, before, &sent).await?);
     }

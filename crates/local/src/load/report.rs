@@ -7,8 +7,14 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Options, budgets::Verdict, fairness::Fairness, floor::Floor, per, prices, requests::Latencies,
-    send::Sent, silence::Silence,
+    Options,
+    budgets::Verdict,
+    fairness::Fairness,
+    floor::{Floor, Replayed},
+    per, prices,
+    requests::Latencies,
+    send::Sent,
+    silence::Silence,
 };
 
 /// What was measured so far.
@@ -19,7 +25,8 @@ pub(super) struct Report {
     pub(super) sizes: BTreeMap<String, u64>,
     pub(super) preview: Option<Duration>,
     pub(super) acceptance: Option<Duration>,
-    pub(super) reference: Option<Sent>,
+    /// Before and after the send: a machine is not always as fast as it was.
+    pub(super) references: Vec<Sent>,
     pub(super) memory_at_reference: BTreeMap<String, u64>,
     pub(super) memory: BTreeMap<String, u64>,
     pub(super) send: Option<Sent>,
@@ -37,7 +44,7 @@ impl Report {
             sizes: BTreeMap::new(),
             preview: None,
             acceptance: None,
-            reference: None,
+            references: Vec::new(),
             memory_at_reference: BTreeMap::new(),
             memory: BTreeMap::new(),
             send: None,
@@ -67,7 +74,7 @@ impl Report {
             "holds": self.holds(),
             "budgets": budgets,
             "send": self.send.as_ref().map(sent_json),
-            "reference": self.reference.as_ref().map(sent_json),
+            "references": self.references.iter().map(sent_json).collect::<Vec<_>>(),
             "floor": self.floor.as_ref().map(floor_json),
             "peak_memory_bytes": {"at_reference": self.memory_at_reference, "at_the_end": self.memory},
             "start_s": seconds(&self.starts),
@@ -123,13 +130,21 @@ impl Report {
 }
 
 fn floor_json(floor: &Floor) -> Json {
-    let tried: Vec<Json> = floor
-        .tried
-        .iter()
-        .map(|(at_once, took)| json!({"concurrency": at_once, "s": took.as_secs_f64()}))
-        .collect();
+    let tried: Vec<Json> = floor.tried.iter().map(replayed_json).collect();
     json!({
-        "s": floor.fastest.as_secs_f64(), "concurrency": floor.concurrency, "calls": floor.calls, "tried": tried,
+        "s": floor.fastest.took.as_secs_f64(), "concurrency": floor.fastest.concurrency, "calls": floor.calls,
+        "tried": tried,
+    })
+}
+
+fn replayed_json(replayed: &Replayed) -> Json {
+    let times = &replayed.times;
+    json!({
+        "concurrency": replayed.concurrency, "s": replayed.took.as_secs_f64(), "write_units": replayed.writes,
+        "cpu_s": {
+            "engine": times.engine.as_secs_f64(), "simulators": times.simulators.as_secs_f64(),
+            "caller": times.rest.as_secs_f64(),
+        },
     })
 }
 

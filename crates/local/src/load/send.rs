@@ -62,6 +62,7 @@ impl Sent {
 pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, keep: bool) -> Result<Sent> {
     tell(&format!("sending to {recipients} by {}", options.channel));
     let before = ground.stack.simulators().tally(0).await?;
+    settle_disk();
     let (times, worked) = (Times::now()?, ground.stack.worked());
     ground.accountant.begin(keep, None);
     let began = Instant::now();
@@ -85,6 +86,7 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
         ground.accountant.look(rows).map_or(Duration::ZERO, |at| at.saturating_duration_since(began))
     };
     let (written, called, delivered) = (last("send-message"), last("dispatch-"), last("apply-receipt"));
+    tell(&format!("delivered after {:.2} s", delivered.as_secs_f64()));
     let actions = settled(&ground.large.api, &actions).await?;
     let settled = began.elapsed();
     let mut account = ground.accountant.end();
@@ -107,6 +109,11 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
         actions,
         trace,
     })
+}
+
+/// Writes to the disk what came before, so that it is not busy with that while something is measured.
+pub(super) fn settle_disk() {
+    nix::unistd::sync();
 }
 
 /// Asks for a send, waiting where the limit of requests per minute asks for it. Answers its id.

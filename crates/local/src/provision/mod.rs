@@ -27,6 +27,7 @@ impl Clients {
             .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
                 "local", "local", None, None, "local",
             ))
+            .stalled_stream_protection(aws_sdk_dynamodb::config::StalledStreamProtectionConfig::disabled())
             .endpoint_url(dynamodb_url);
         let sqs = aws_sdk_sqs::Config::builder()
             .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -34,6 +35,7 @@ impl Clients {
             .credentials_provider(aws_sdk_sqs::config::Credentials::new(
                 "local", "local", None, None, "local",
             ))
+            .stalled_stream_protection(aws_sdk_sqs::config::StalledStreamProtectionConfig::disabled())
             .endpoint_url(sqs_url);
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),

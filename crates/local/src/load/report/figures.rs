@@ -127,7 +127,8 @@ impl Report {
     fn of_the_send(&self) -> Vec<Budget> {
         let of = |figure: fn(&Sent) -> f64| self.send.as_ref().map(figure);
         let floor = self.send.as_ref().zip(self.floor.as_ref());
-        let floor = floor.map(|(sent, floor)| sent.delivered.as_secs_f64() / floor.fastest.as_secs_f64());
+        let floor =
+            floor.map(|(sent, floor)| sent.delivered.as_secs_f64() / floor.fastest.took.as_secs_f64());
         let receipts = |sent: &Sent| per(sqs(sent, receipts_queue), 1) / receipts(sent).max(1.0);
         vec![
             Budget::new("run_over_floor", "whole run / floor (wall)", "", floor, [2.0, 1.3]),
@@ -180,10 +181,9 @@ impl Report {
     }
 
     fn of_size_and_time(&self) -> Vec<Budget> {
-        let growth = self.send.as_ref().zip(self.reference.as_ref()).map(|(sent, reference)| {
-            let each = |sent: &Sent| per(sent.delivered.as_secs_f64(), sent.recipients);
-            each(sent) / each(reference)
-        });
+        let each = |sent: &Sent| per(sent.delivered.as_secs_f64(), sent.recipients);
+        let references = per(self.references.iter().map(each).sum(), self.references.len());
+        let growth = self.send.as_ref().filter(|_| references > 0.0).map(|sent| each(sent) / references);
         let memory = |names: &[&str], of: &BTreeMap<String, u64>| {
             let largest =
                 of.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, bytes)| *bytes).max();
