@@ -42,6 +42,8 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
     /// After this an invocation is killed.
     pub timeout: Duration,
+    /// The memory that it is billed with, in MB. Nothing holds it to that.
+    pub memory_mb: u32,
     /// The most processes at once.
     pub maximum: usize,
 }
@@ -50,13 +52,13 @@ pub struct Spec {
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Inner>);
 
-/// What a function did: invocations that got an answer, and the time that they took altogether.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a function did.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Worked {
-    /// Invocations.
+    /// Invocations that got an answer.
     pub invocations: u64,
-    /// From the hand-over of each event to its answer.
-    pub time: Duration,
+    /// What they are billed by: the time from the hand-over of each event to its answer, multiplied by the function's memory.
+    pub gigabyte_seconds: f64,
 }
 
 impl Worked {
@@ -65,7 +67,7 @@ impl Worked {
     pub fn since(self, earlier: Self) -> Self {
         Self {
             invocations: self.invocations - earlier.invocations,
-            time: self.time.saturating_sub(earlier.time),
+            gigabyte_seconds: self.gigabyte_seconds - earlier.gigabyte_seconds,
         }
     }
 }
@@ -191,7 +193,7 @@ impl Inner {
     fn enter(&self, took: Duration) {
         let mut worked = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
         worked.invocations += 1;
-        worked.time += took;
+        worked.gigabyte_seconds += took.as_secs_f64() * f64::from(self.spec.memory_mb) / 1024.0;
     }
 
     /// An idle worker that lives, or a new one.

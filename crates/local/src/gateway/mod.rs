@@ -96,7 +96,7 @@ impl Gateway {
         let Some(event) = request::event(parts, &body, &context) else {
             return response::own(StatusCode::BAD_REQUEST, "Bad Request");
         };
-        let event = Bytes::from(event.to_string());
+        let event = Bytes::from(event);
         if event.len() > MAX_EVENT {
             return too_large();
         }

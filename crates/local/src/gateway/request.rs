@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::routes::decode;
@@ -29,72 +30,118 @@ pub(super) struct Context<'a> {
     pub(super) source_ip: &'a str,
 }
 
-/// The event, or `None` when the path is not text.
-pub(super) fn event(parts: &Parts, body: &Bytes, context: &Context<'_>) -> Option<Json> {
+/// As it is spelled in an event. Written as it is, without a tree of JSON in between: each webhook of a send comes by here.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    version: &'static str,
+    route_key: &'a str,
+    raw_path: &'a str,
+    raw_query_string: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    headers: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query_string_parameters: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    path_parameters: &'a BTreeMap<String, String>,
+    request_context: RequestContext<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    account_id: &'static str,
+    api_id: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Json>,
+    domain_name: &'a str,
+    domain_prefix: &'static str,
+    http: Http<'a>,
+    request_id: String,
+    route_key: &'a str,
+    stage: &'static str,
+    time: String,
+    time_epoch: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http<'a> {
+    method: &'a str,
+    path: &'a str,
+    protocol: &'static str,
+    source_ip: &'a str,
+    user_agent: String,
+}
+
+/// The event as JSON, or `None` when the path is not text.
+pub(super) fn event(parts: &Parts, body: &Bytes, context: &Context<'_>) -> Option<Vec<u8>> {
     let path = decode(parts.uri.path())?;
     let query = parts.uri.query().unwrap_or_default();
-    let now = clock::now();
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": context.route_key,
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": headers(&parts.headers, context),
-        "requestContext": {
-            "accountId": ACCOUNT,
-            "apiId": "local",
-            "domainName": context.host,
-            "domainPrefix": "local",
-            "http": {
-                "method": parts.method.as_str(),
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": context.source_ip,
-                "userAgent": text(&parts.headers, "user-agent"),
-            },
-            "requestId": clock::request_id(),
-            "routeKey": context.route_key,
-            "stage": "$default",
-            "time": now.format("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-            "timeEpoch": now.timestamp_millis(),
-        },
-        "isBase64Encoded": false,
-    });
-    let cookies = cookies(&parts.headers);
-    if !cookies.is_empty() {
-        event["cookies"] = Json::from(cookies);
-    }
-    if !query.is_empty() {
-        event["queryStringParameters"] = json!(query_parameters(query));
-    }
-    if !context.path_parameters.is_empty() {
-        event["pathParameters"] = json!(context.path_parameters);
-    }
-    if let Some(claims) = context.claims {
-        event["requestContext"]["authorizer"] =
-            json!({"jwt": {"claims": claims_as_text(claims), "scopes": null}});
-    }
-    if !body.is_empty() {
+    let (body, is_base64_encoded) = if body.is_empty() {
+        (None, false)
+    } else {
         let (text, encoded) = body_text(&parts.headers, body);
-        event["body"] = Json::from(text);
-        event["isBase64Encoded"] = Json::from(encoded);
+        (Some(text), encoded)
+    };
+    let event = Event {
+        version: "2.0",
+        route_key: context.route_key,
+        raw_path: &path,
+        raw_query_string: query,
+        cookies: cookies(&parts.headers),
+        headers: headers(&parts.headers, context),
+        query_string_parameters: query_parameters(query),
+        path_parameters: context.path_parameters,
+        request_context: request_context(parts, &path, context),
+        body,
+        is_base64_encoded,
+    };
+    serde_json::to_vec(&event).ok()
+}
+
+fn request_context<'a>(parts: &'a Parts, path: &'a str, context: &Context<'a>) -> RequestContext<'a> {
+    let now = clock::now();
+    let authorizer =
+        context.claims.map(|claims| json!({"jwt": {"claims": claims_as_text(claims), "scopes": null}}));
+    RequestContext {
+        account_id: ACCOUNT,
+        api_id: "local",
+        authorizer,
+        domain_name: context.host,
+        domain_prefix: "local",
+        http: Http {
+            method: parts.method.as_str(),
+            path,
+            protocol: "HTTP/1.1",
+            source_ip: context.source_ip,
+            user_agent: text(&parts.headers, "user-agent"),
+        },
+        request_id: clock::request_id(),
+        route_key: context.route_key,
+        stage: "$default",
+        time: now.format("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+        time_epoch: now.timestamp_millis(),
     }
-    Some(event)
 }
 
 /// Headers that are between two machines and not for the function, and cookies, which have a field of their own.
 const DROPPED: &[&str] =
     &["connection", "cookie", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
-fn headers(headers: &HeaderMap, context: &Context<'_>) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
+fn headers<'a>(headers: &'a HeaderMap, context: &Context<'_>) -> BTreeMap<&'a str, String> {
+    let mut all: BTreeMap<&str, String> = BTreeMap::new();
     for name in headers.keys().filter(|name| !DROPPED.contains(&name.as_str())) {
-        all.insert(name.as_str().to_owned(), text(headers, name.as_str()));
+        all.insert(name.as_str(), text(headers, name.as_str()));
     }
     let port = context.host.rsplit(':').next().unwrap_or_default();
-    all.insert("x-forwarded-for".into(), context.source_ip.to_owned());
-    all.insert("x-forwarded-port".into(), port.to_owned());
-    all.insert("x-forwarded-proto".into(), "http".into());
+    all.insert("x-forwarded-for", context.source_ip.to_owned());
+    all.insert("x-forwarded-port", port.to_owned());
+    all.insert("x-forwarded-proto", "http".to_owned());
     all
 }
 
@@ -172,7 +219,8 @@ mod tests {
             host: "127.0.0.1:3000",
             source_ip: "127.0.0.1",
         };
-        event(&parts, &Bytes::from(body.to_owned()), &context).unwrap()
+        let event = event(&parts, &Bytes::from(body.to_owned()), &context).unwrap();
+        serde_json::from_slice(&event).unwrap()
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::{
 
 /// The most processes of one function for each of its sources. In AWS there is one machine per process.
 const PROCESSES: usize = 8;
-/// The most processes that answer HTTP requests of one function.
-const HTTP_PROCESSES: usize = 4;
+/// The most processes that answer HTTP requests of one function, beyond one for each core: more would only take the cores from each other.
+const HTTP_PROCESSES_BEYOND_CORES: usize = 1;
 
 /// The template's functions with their pools.
 pub(super) struct Functions(Vec<(Function, Pool)>);
@@ -40,6 +40,7 @@ impl Functions {
                 binary: binaries.join(&function.package),
                 environment: worker_environment(&function, around),
                 timeout: function.timeout,
+                memory_mb: function.memory_mb,
                 maximum: maximum(&function, over_http.contains(&function.id)),
             };
             let pool = Pool::new(spec, &data.join("logs"))?;
@@ -105,7 +106,8 @@ fn concurrency(maximum: Option<u32>) -> usize {
 
 /// The most processes of a function: room for each of its sources, unless the template reserves fewer.
 fn maximum(function: &Function, over_http: bool) -> usize {
-    let http = if over_http { HTTP_PROCESSES } else { 0 };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let http = if over_http { cores + HTTP_PROCESSES_BEYOND_CORES } else { 0 };
     let queues: usize = function.queues.iter().map(|source| concurrency(source.max_concurrency)).sum();
     let all = (http + queues + function.schedules.len()).max(1);
     let reserved = function.reserved_concurrency.and_then(|count| usize::try_from(count).ok());

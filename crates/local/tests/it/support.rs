@@ -33,6 +33,7 @@ pub(crate) fn pool(binary: &Path, logs: &Path, maximum: usize, timeout: Duration
         binary: binary.to_path_buf(),
         environment,
         timeout,
+        memory_mb: 128,
         maximum,
     };
     Pool::new(spec, logs).unwrap()

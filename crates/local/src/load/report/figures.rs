@@ -22,9 +22,6 @@ const HOLDS_ALL: &str = "create-bulk-action";
 /// Functions that consume queues.
 const CONSUMERS: [&str; 5] =
     ["send-message", "dispatch-whatsapp", "dispatch-sms", "dispatch-email", "apply-receipt"];
-/// Memory that template.yaml gives a function, in gigabytes: more for the two that hold many targets.
-const MEMORY: f64 = 0.25;
-const LARGE_MEMORY: f64 = 0.5;
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn number_of(count: u64) -> f64 {
@@ -67,14 +64,7 @@ fn invocations(sent: &Sent, which: impl Fn(&str) -> bool) -> u64 {
 /// What one message used of AWS.
 pub(super) fn used(sent: &Sent) -> Use {
     let dynamodb = of_service(sent, Service::DynamoDb);
-    let gigabyte_seconds: f64 = sent
-        .worked
-        .iter()
-        .map(|(name, worked)| {
-            let large = name == HOLDS_ALL || name == "send-message";
-            worked.time.as_secs_f64() * if large { LARGE_MEMORY } else { MEMORY }
-        })
-        .sum();
+    let gigabyte_seconds = sent.worked.values().map(|worked| worked.gigabyte_seconds).sum();
     Use {
         writes: per(dynamodb.writes, sent.recipients),
         reads: per(dynamodb.reads, sent.recipients),
