@@ -161,7 +161,7 @@ impl Accountant {
         let (aws, providers) = (self.clone(), self.clone());
         Watch {
             aws: Arc::new(move |tapped| aws.aws(tapped)),
-            providers: Arc::new(move |exchange| providers.exchange(exchange)),
+            providers: Arc::new(move |exchange| providers.exchange(&exchange)),
         }
     }
 
@@ -179,7 +179,7 @@ impl Accountant {
         state.account.trace.push(Kept { at: Instant::now(), call, reads, writes });
     }
 
-    fn exchange(&self, exchange: Exchange) {
+    fn exchange(&self, exchange: &Exchange) {
         let mut state = self.state();
         state.account.providers += 1;
         let path = exchange.uri.to_string();
