@@ -177,3 +177,8 @@ pub(super) fn ids(numbers: std::ops::Range<usize>) -> Vec<String> {
 pub(super) fn tell(what: &str) {
     eprintln!("  {what}");
 }
+
+/// Writes to the disk what came before, so that it is not busy with that while something is measured.
+pub(super) fn settle_disk() {
+    nix::unistd::sync();
+}

@@ -12,7 +12,7 @@ use simulators::Tally;
 use super::{
     Options, TARGETS,
     account::{Account, Kept},
-    ground::{Ground, ids, request, tell},
+    ground::{Ground, ids, request, settle_disk, tell},
     hottest::{self, Hottest},
     processes::Times,
 };
@@ -109,11 +109,6 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
         actions,
         trace,
     })
-}
-
-/// Writes to the disk what came before, so that it is not busy with that while something is measured.
-pub(super) fn settle_disk() {
-    nix::unistd::sync();
 }
 
 /// Asks for a send, waiting where the limit of requests per minute asks for it. Answers its id.

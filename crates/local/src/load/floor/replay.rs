@@ -24,8 +24,8 @@ use crate::{
     data::DataFolder,
     load::{
         account::{Accountant, Call, Kept},
+        ground::settle_disk,
         processes::Times,
-        send::settle_disk,
     },
     provision::Clients,
     stack::Twins,

@@ -48,7 +48,9 @@ fn confirm(report: &[u8]) {
         serde_json::from_slice::<Json>(report).ok().filter(|it| it["Type"] == "SubscriptionConfirmation");
     if let Some(url) = question.and_then(|question| question["SubscribeURL"].as_str().map(str::to_owned)) {
         tokio::spawn(async move {
-            if let Err(error) = reqwest::get(url).await {
+            let client = reqwest::Client::builder().no_proxy().build();
+            let asked = async { client?.get(url).send().await };
+            if let Err(error) = asked.await {
                 tracing::error!(%error, "the subscription cannot be confirmed");
             }
         });
