@@ -13,7 +13,7 @@ mod start;
 pub use aws::Aws;
 pub use config::{Configuration, Missing, env, required};
 pub use dispatch::{DispatchQueueUrls, run_dispatcher};
-pub use http::{http_request, run_http};
+pub use http::{HttpEvent, http_request, run_http};
 pub use lambda_runtime::Error;
 pub use schedule::run_schedule;
 pub use sources::{OsIds, SystemClock, SystemTimer};

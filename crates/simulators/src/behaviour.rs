@@ -72,6 +72,15 @@ impl Default for CallbackBehaviour {
     }
 }
 
+impl Behaviour {
+    fn leaves_to_chance(&self) -> bool {
+        let CallbackBehaviour { duplicate_rate, reorder, drop_rate, read_rate, .. } = self.callback;
+        let rates =
+            [self.error_rate, self.timeout_after_accept_rate, duplicate_rate, reorder, drop_rate, read_rate];
+        rates.iter().any(|rate| *rate > 0.0)
+    }
+}
+
 impl CallbackBehaviour {
     /// When the report of this number (from 0) happens, in milliseconds from acceptance.
     pub(crate) fn step_ms(&self, number: u64) -> u64 {
@@ -115,7 +124,8 @@ impl Course {
 #[derive(Default)]
 struct State {
     behaviour: Arc<Behaviour>,
-    /// Sends so far by recipient, so that chance does not depend on how sends to different people interleave.
+    /// Sends so far by recipient, so that chance does not depend on how sends to different people interleave. Not counted
+    /// where nothing is left to chance: of a million recipients it would be much to remember.
     attempts: HashMap<String, u64>,
     /// By the account that the provider counts for.
     buckets: HashMap<String, Bucket>,
@@ -181,8 +191,13 @@ impl Behaviours {
                 return Admission::TooFast;
             }
         }
-        let attempt = state.attempts.entry(recipient.to_owned()).or_default();
-        *attempt += 1;
+        let attempt = if behaviour.leaves_to_chance() {
+            let attempt = state.attempts.entry(recipient.to_owned()).or_default();
+            *attempt += 1;
+            *attempt
+        } else {
+            0
+        };
         let draws = Draws::new(behaviour.seed, format!("{} {recipient} {attempt}", provider.name()));
         if draws.hit("error", behaviour.error_rate) {
             return Admission::Broken;

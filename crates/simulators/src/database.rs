@@ -6,15 +6,18 @@
 //! because a killed process loses nothing that it wrote; only a power cut could.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 /// At most so many pieces of work in one transaction, so that the first of them does not wait long.
 const LARGEST_GROUP: usize = 512;
+/// How long work that can wait waits for other work to be committed with.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 const SCHEMA: &str = "
 PRAGMA journal_mode = WAL;
@@ -81,12 +84,32 @@ struct Done {
 
 enum Job {
     Work(Work),
+    /// There is work that can wait.
+    Later,
     Close,
+}
+
+/// Work that can wait, in the order in which it was handed in.
+#[derive(Clone, Default)]
+struct Later(Arc<Mutex<Vec<Work>>>);
+
+impl Later {
+    /// Whether it is the first.
+    fn push(&self, work: Work) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(work);
+        all.len() == 1
+    }
+
+    fn take(&self) -> Vec<Work> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The way to the thread that owns the connection.
 pub(crate) struct Database {
     jobs: Sender<Job>,
+    later: Later,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -105,10 +128,12 @@ impl Database {
             whole(&path).map_err(|source| crate::StartError::Open { path: path.clone(), source })?;
         connection.set_prepared_statement_cache_capacity(64);
         let (jobs, queue) = channel();
+        let later = Later::default();
+        let waiting = later.clone();
         let thread = std::thread::Builder::new()
             .name("simulators-db".to_owned())
-            .spawn(move || serve(&connection, &queue))?;
-        Ok(Self { jobs, thread: Mutex::new(Some(thread)) })
+            .spawn(move || serve(&connection, &queue, &waiting))?;
+        Ok(Self { jobs, later, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs the work and answers once it is committed.
@@ -119,10 +144,10 @@ impl Database {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let (tell, told) = oneshot::channel();
-        self.submit(work, move |outcome| {
+        self.submit(work_of(work, move |outcome| {
             // The one who asked may have gone: a client that hung up.
             drop(tell.send(outcome));
-        });
+        }));
         told.await.unwrap_or(Err(DatabaseError::Closed))
     }
 
@@ -131,32 +156,22 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
     ) {
-        self.submit(work, |outcome| {
-            if let Err(error) = outcome {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the simulators could not write");
-            }
-        });
+        self.submit(work_of(work, log_failure));
     }
 
-    fn submit<T: Send + 'static>(
+    /// The same for work that may be lost if the process is killed right now: committed with the next that may not, or soon.
+    pub(crate) fn run_later(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        tell: impl FnOnce(Result<T, DatabaseError>) + Send + 'static,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
     ) {
-        let job = move |connection: &Connection| {
-            let outcome = work(connection);
-            let failed = outcome.is_err();
-            let reply: Reply = Box::new(move |committed| {
-                tell(match outcome {
-                    Ok(value) if committed => Ok(value),
-                    Ok(_) => Err(DatabaseError::RolledBack),
-                    Err(error) => Err(DatabaseError::Statement(error)),
-                });
-            });
-            Done { failed, reply }
-        };
-        // A closed database drops the job and with it `tell`; who waits for it sees `Closed`.
-        drop(self.jobs.send(Job::Work(Box::new(job))));
+        if self.later.push(work_of(work, log_failure)) {
+            drop(self.jobs.send(Job::Later));
+        }
+    }
+
+    /// A closed database drops the work and with it whom it would tell; who waits for it sees `Closed`.
+    fn submit(&self, work: Work) {
+        drop(self.jobs.send(Job::Work(work)));
     }
 
     /// Commits what was handed in so far and closes the file.
@@ -183,24 +198,66 @@ fn whole(path: &Path) -> Result<Connection, Box<dyn std::error::Error + Send + S
     if found == "ok" { Ok(connection) } else { Err(found.into()) }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Job>) {
-    while let Ok(Job::Work(first)) = queue.recv() {
-        let mut group = vec![first];
-        let mut closing = false;
-        while group.len() < LARGEST_GROUP {
+fn log_failure(outcome: Result<(), DatabaseError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the simulators could not write");
+    }
+}
+
+fn work_of<T: Send + 'static>(
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    tell: impl FnOnce(Result<T, DatabaseError>) + Send + 'static,
+) -> Work {
+    Box::new(move |connection| {
+        let outcome = work(connection);
+        let failed = outcome.is_err();
+        let reply: Reply = Box::new(move |committed| {
+            tell(match outcome {
+                Ok(value) if committed => Ok(value),
+                Ok(_) => Err(DatabaseError::RolledBack),
+                Err(error) => Err(DatabaseError::Statement(error)),
+            });
+        });
+        Done { failed, reply }
+    })
+}
+
+fn serve(connection: &Connection, queue: &Receiver<Job>, later: &Later) {
+    // When what can wait has waited long enough.
+    let mut deadline = None;
+    let mut closing = false;
+    while !closing {
+        let mut group = Vec::new();
+        match next(queue, deadline) {
+            Ok(Job::Work(first)) => group.push(first),
+            Ok(Job::Later) => {
+                deadline = Some(Instant::now() + PATIENCE);
+                continue;
+            }
+            Ok(Job::Close) | Err(RecvTimeoutError::Disconnected) => closing = true,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        while !closing && group.len() < LARGEST_GROUP {
             match queue.try_recv() {
                 Ok(Job::Work(work)) => group.push(work),
-                Ok(Job::Close) => {
-                    closing = true;
-                    break;
-                }
+                Ok(Job::Later) => {}
+                Ok(Job::Close) => closing = true,
                 Err(_) => break,
             }
         }
-        commit(connection, group);
-        if closing {
-            break;
+        let mut all = later.take();
+        deadline = None;
+        all.append(&mut group);
+        if !all.is_empty() {
+            commit(connection, all);
         }
+    }
+}
+
+fn next(queue: &Receiver<Job>, deadline: Option<Instant>) -> Result<Job, RecvTimeoutError> {
+    match deadline {
+        None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
     }
 }
 
@@ -274,12 +331,32 @@ mod tests {
         let database = Database::open(Some(folder.path())).unwrap();
         database.run(|connection| keep_setting(connection, "a", "1")).await.unwrap();
         database.run_unattended(|connection| keep_setting(connection, "b", "2"));
+        database.run_later(|connection| keep_setting(connection, "c", "3"));
         database.close();
         assert!(matches!(database.run(|_| Ok(())).await, Err(DatabaseError::Closed)));
 
         let again = Database::open(Some(folder.path())).unwrap();
         assert_eq!(again.run(|connection| setting(connection, "a")).await.unwrap().as_deref(), Some("1"));
         assert_eq!(again.run(|connection| setting(connection, "b")).await.unwrap().as_deref(), Some("2"));
+        assert_eq!(again.run(|connection| setting(connection, "c")).await.unwrap().as_deref(), Some("3"));
+    }
+
+    #[tokio::test]
+    async fn what_can_wait_is_committed_with_what_cannot_or_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(Some(folder.path())).unwrap();
+        let other = Connection::open(folder.path().join("simulators.sqlite")).unwrap();
+        database.run_later(|connection| keep_setting(connection, "a", "1"));
+        database.run(|connection| keep_setting(connection, "b", "2")).await.unwrap();
+        assert_eq!(setting(&other, "a").unwrap().as_deref(), Some("1"));
+
+        database.run_later(|connection| keep_setting(connection, "c", "3"));
+        let committed = async {
+            while setting(&other, "c").unwrap().is_none() {
+                tokio::time::sleep(PATIENCE / 5).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE * 100, committed).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,14 +1,22 @@
 //! Callbacks that are due: kept in the database until they are done with, so that they go out after a restart too.
+//!
+//! Only when each is due is held in memory. What it says is read from the database shortly before it is made: a send to
+//! a million has most of its reports still to come at some time.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Notify;
 
 use crate::callback::{Callback, Lane};
 use crate::clock::now_ms;
+
+/// So many callbacks are read at once; as many as the largest request takes.
+const READ: usize = 100;
 
 /// A callback that will be made.
 #[derive(Debug, Clone)]
@@ -20,36 +28,22 @@ pub(crate) struct Planned {
     pub(crate) due_after_ms: u64,
 }
 
-/// A callback with its place in the schedule.
+/// The place of a callback in the schedule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    pub(crate) id: i64,
+    pub(crate) lane: Lane,
+    pub(crate) due_ms: i64,
+}
+
+/// A callback whose time has come.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     pub(crate) id: i64,
-    pub(crate) due_ms: i64,
     pub(crate) occurred_ms: i64,
     /// Attempts so far.
     pub(crate) attempts: u32,
     pub(crate) callback: Callback,
-}
-
-impl PartialEq for Pending {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for Pending {}
-
-impl PartialOrd for Pending {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// The greatest is the earliest, as the heap gives out the greatest.
-impl Ord for Pending {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (other.due_ms, other.id).cmp(&(self.due_ms, self.id))
-    }
 }
 
 fn later(at_ms: i64, after_ms: u64) -> i64 {
@@ -61,7 +55,7 @@ pub(crate) fn insert(
     connection: &Connection,
     planned: Vec<Planned>,
     at_ms: i64,
-) -> rusqlite::Result<Vec<Pending>> {
+) -> rusqlite::Result<Vec<Due>> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO callbacks (due_ms, occurred_ms, attempts, callback) VALUES (?1, ?2, 0, ?3)",
     )?;
@@ -72,16 +66,16 @@ pub(crate) fn insert(
             let json = serde_json::to_string(&callback)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let id = statement.insert(params![due_ms, occurred_ms, json])?;
-            Ok(Pending { id, due_ms, occurred_ms, attempts: 0, callback })
+            Ok(Due { id, lane: callback.lane(), due_ms })
         })
         .collect()
 }
 
 /// Notes that an attempt failed and when the next is due.
-pub(crate) fn postpone(connection: &Connection, due: &Pending) -> rusqlite::Result<()> {
+pub(crate) fn postpone(connection: &Connection, due: Due, attempts: u32) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE callbacks SET due_ms = ?2, attempts = ?3 WHERE id = ?1")?
-        .execute(params![due.id, due.due_ms, due.attempts])
+        .execute(params![due.id, due.due_ms, attempts])
         .map(drop)
 }
 
@@ -91,19 +85,17 @@ pub(crate) fn finish(connection: &Connection, id: i64) -> rusqlite::Result<()> {
 }
 
 /// All that is open. What an older version wrote and this one cannot read is left out.
-pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
-    let mut statement = connection
-        .prepare("SELECT id, due_ms, occurred_ms, attempts, callback FROM callbacks ORDER BY id")?;
+pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Due>> {
+    let mut statement = connection.prepare("SELECT id, due_ms, callback FROM callbacks ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut open = Vec::new();
     let mut unreadable = 0_usize;
     while let Some(row) = rows.next()? {
-        let Ok(callback) = serde_json::from_str(&row.get::<_, String>(4)?) else {
+        let Ok(callback) = serde_json::from_str::<Callback>(&row.get::<_, String>(2)?) else {
             unreadable += 1;
             continue;
         };
-        let (id, due_ms) = (row.get(0)?, row.get(1)?);
-        open.push(Pending { id, due_ms, occurred_ms: row.get(2)?, attempts: row.get(3)?, callback });
+        open.push(Due { id: row.get(0)?, lane: callback.lane(), due_ms: row.get(1)? });
     }
     if unreadable > 0 {
         tracing::warn!(unreadable, "callbacks of an older version are left out");
@@ -111,45 +103,63 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
     Ok(open)
 }
 
-/// What waits in one lane.
+/// What these callbacks say, in the same order.
+pub(crate) fn read(connection: &Connection, ids: &[i64]) -> rusqlite::Result<VecDeque<Pending>> {
+    let mut statement =
+        connection.prepare_cached("SELECT occurred_ms, attempts, callback FROM callbacks WHERE id = ?1")?;
+    let mut all = VecDeque::with_capacity(ids.len());
+    for id in ids {
+        let read = statement.query_row([id], |row| {
+            let callback = serde_json::from_str(&row.get::<_, String>(2)?)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, Type::Text, error.into()))?;
+            Ok(Pending { id: *id, occurred_ms: row.get(0)?, attempts: row.get(1)?, callback })
+        });
+        all.extend(read.optional()?);
+    }
+    Ok(all)
+}
+
+/// Takes the first with what may go in the same request.
+pub(crate) fn take_request(ready: &mut VecDeque<Pending>) -> Vec<Pending> {
+    let Some(first) = ready.pop_front() else { return Vec::new() };
+    let mut request = vec![first];
+    if request[0].callback.most_per_request() > 1 {
+        for next in std::mem::take(ready) {
+            let fits = request.len() < request[0].callback.most_per_request()
+                && request[0].callback.shares_request_with(&next.callback);
+            if fits { request.push(next) } else { ready.push_back(next) }
+        }
+    }
+    request
+}
+
+/// What waits in one lane, by when it is due.
 #[derive(Default)]
 struct Waiting {
-    heap: Mutex<BinaryHeap<Pending>>,
+    heap: Mutex<BinaryHeap<Reverse<(i64, i64)>>>,
     changed: Notify,
 }
 
 impl Waiting {
-    fn heap(&self) -> MutexGuard<'_, BinaryHeap<Pending>> {
+    fn heap(&self) -> MutexGuard<'_, BinaryHeap<Reverse<(i64, i64)>>> {
         self.heap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The earliest with what may go in the same request, if it is due; else how long until it is.
-    fn take(&self, now_ms: i64) -> Result<Vec<Pending>, Option<Duration>> {
+    /// The earliest, as far as they are due; else how long until one is.
+    fn take(&self, now_ms: i64) -> Result<Vec<i64>, Option<Duration>> {
         let mut heap = self.heap();
-        match heap.peek() {
-            None => return Err(None),
-            Some(first) if first.due_ms > now_ms => {
-                return Err(Some(Duration::from_millis(first.due_ms.abs_diff(now_ms))));
+        let mut ids = Vec::new();
+        while let Some(Reverse((due_ms, id))) = heap.peek().copied() {
+            if due_ms > now_ms && ids.is_empty() {
+                return Err(Some(Duration::from_millis(due_ms.abs_diff(now_ms))));
             }
-            Some(_) => {}
-        }
-        let mut group: Vec<Pending> = heap.pop().into_iter().collect();
-        let most = group.first().map_or(1, |first| first.callback.most_per_request());
-        // What goes elsewhere is put back, but is not looked through without end.
-        let mut others = Vec::new();
-        while group.len() < most
-            && others.len() < most
-            && heap.peek().is_some_and(|next| next.due_ms <= now_ms)
-        {
-            let Some(next) = heap.pop() else { break };
-            if group[0].callback.shares_request_with(&next.callback) {
-                group.push(next);
-            } else {
-                others.push(next);
+            if due_ms > now_ms || ids.len() == READ {
+                break;
             }
+            heap.pop();
+            ids.push(id);
         }
-        heap.extend(others);
-        Ok(group)
+        if ids.is_empty() { Err(None) } else { Ok(ids) }
     }
 }
 
@@ -159,27 +169,27 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn new(open: Vec<Pending>) -> Self {
+    pub(crate) fn new(open: Vec<Due>) -> Self {
         let schedule = Self { lanes: Lane::ALL.into_iter().map(|lane| (lane, Waiting::default())).collect() };
         schedule.add(open);
         schedule
     }
 
-    pub(crate) fn add(&self, dues: Vec<Pending>) {
+    pub(crate) fn add(&self, dues: Vec<Due>) {
         for due in dues {
-            if let Some(waiting) = self.lanes.get(&due.callback.lane()) {
-                waiting.heap().push(due);
+            if let Some(waiting) = self.lanes.get(&due.lane) {
+                waiting.heap().push(Reverse((due.due_ms, due.id)));
                 waiting.changed.notify_one();
             }
         }
     }
 
-    /// Waits for the next request of a lane.
-    pub(crate) async fn next(&self, lane: Lane) -> Vec<Pending> {
+    /// Waits for the next callbacks of a lane.
+    pub(crate) async fn next(&self, lane: Lane) -> Vec<i64> {
         let Some(waiting) = self.lanes.get(&lane) else { return std::future::pending().await };
         loop {
             match waiting.take(now_ms()) {
-                Ok(group) => return group,
+                Ok(ids) => return ids,
                 Err(None) => waiting.changed.notified().await,
                 Err(Some(wait)) => {
                     // Whichever comes first; both lead to another look.

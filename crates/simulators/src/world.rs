@@ -1,5 +1,6 @@
 //! What all parts of the twins share, and the two things that happen: a send is accepted, a callback is made.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::clock::now_ms;
 use crate::database::{Database, DatabaseError};
 use crate::ledger::{self, Accepted};
 use crate::provider::Provider;
-use crate::schedule::{self, Pending, Planned, Schedule};
+use crate::schedule::{self, Due, Pending, Planned, Schedule};
 use crate::sns::Topic;
 use crate::webhook::{Attempt, Webhook, post};
 use crate::{Options, ses, twilio, whatsapp};
@@ -92,13 +93,17 @@ impl World {
     pub(crate) async fn run_lane(self: Arc<Self>, lane: Lane) {
         let permits = Arc::new(Semaphore::new(CONCURRENCY));
         let mut stopping = self.stopping.subscribe();
+        let mut ready = VecDeque::new();
         loop {
             let next = async {
                 if lane == Lane::Ses {
                     self.topic.confirmed().await;
                 }
                 let permit = Arc::clone(&permits).acquire_owned().await;
-                (permit, self.schedule.next(lane).await)
+                if ready.is_empty() {
+                    ready = self.read_due(lane).await;
+                }
+                (permit, schedule::take_request(&mut ready))
             };
             let (permit, group) = tokio::select! {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
@@ -112,6 +117,15 @@ impl World {
         }
         let all = u32::try_from(CONCURRENCY).unwrap_or(u32::MAX);
         drop(tokio::time::timeout(STOP_WAITS, permits.acquire_many(all)).await);
+    }
+
+    /// Waits for callbacks that are due. Those that cannot be read are left to the next start.
+    async fn read_due(&self, lane: Lane) -> VecDeque<Pending> {
+        let ids = self.schedule.next(lane).await;
+        self.database.run(move |connection| schedule::read(connection, &ids)).await.unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "callbacks cannot be read");
+            VecDeque::new()
+        })
     }
 
     async fn make(&self, group: Vec<Pending>) {
@@ -161,16 +175,18 @@ impl World {
                 self.finish(due.id);
             }
             Some(wait) => {
-                due.due_ms =
-                    now_ms().saturating_add_unsigned(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-                let noted = due.clone();
-                self.database.run_unattended(move |connection| schedule::postpone(connection, &noted));
-                self.schedule.add(vec![due]);
+                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                let lane = due.callback.lane();
+                let again = Due { id: due.id, lane, due_ms: now_ms().saturating_add_unsigned(wait) };
+                let attempts = due.attempts;
+                self.database.run_unattended(move |connection| schedule::postpone(connection, again, attempts));
+                self.schedule.add(vec![again]);
             }
         }
     }
 
+    /// Nobody waits for this, and each report comes by here: many at a time are forgotten.
     fn finish(&self, id: i64) {
-        self.database.run_unattended(move |connection| schedule::finish(connection, id));
+        self.database.run_later(move |connection| schedule::finish(connection, id));
     }
 }

@@ -4,29 +4,34 @@
 //! worker's requests its own without any id in them, and a worker whose stack is gone finds the port closed and ends.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::Result;
 use axum::{
-    Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-    routing::{get, post},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use serde_json::json;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
+/// What the paths of this version begin with.
+const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
+const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
+
 /// The most that a function may answer to a synchronous invocation, in bytes (Lambda's quota).
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One invocation on its way to a worker.
 #[derive(Debug)]
@@ -76,13 +81,7 @@ impl RuntimeApi {
             current: Mutex::new(None),
             phase: phase_sender,
         });
-        let router = router(link);
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "a runtime API stopped");
-            }
-        });
-        Ok(Self { address, phase, jobs, server })
+        Ok(Self { address, phase, jobs, server: tokio::spawn(serve(listener, link)) })
     }
 }
 
@@ -112,10 +111,10 @@ impl Link {
         current.take_if(|(current, _)| current == id).map(|(_, reply)| reply)
     }
 
-    fn answer(&self, id: &str, answer: Answer) -> Response {
+    fn answer(&self, id: &str, answer: Answer) -> Reply {
         let Some(reply) = self.take(id) else {
-            let problem = json!({"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"});
-            return (StatusCode::BAD_REQUEST, Json(problem)).into_response();
+            let problem = r#"{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}"#;
+            return json(StatusCode::BAD_REQUEST, Bytes::from_static(problem.as_bytes()));
         };
         // The caller may have gone; the worker is told nothing of that, as in Lambda.
         drop(reply.send(answer));
@@ -123,46 +122,96 @@ impl Link {
     }
 }
 
-fn accepted() -> Response {
-    (StatusCode::ACCEPTED, Json(json!({"status": "OK"}))).into_response()
+type Reply = Response<Full<Bytes>>;
+
+fn json(status: StatusCode, body: Bytes) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
 }
 
-fn router(link: Arc<Link>) -> Router {
-    Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
-        .layer(DefaultBodyLimit::disable())
-        .with_state(link)
+fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
 }
 
-async fn next(State(link): State<Arc<Link>>) -> Response {
+fn accepted() -> Reply {
+    json(StatusCode::ACCEPTED, Bytes::from_static(br#"{"status":"OK"}"#))
+}
+
+/// Without a router: each event that passes through the stack comes by here twice.
+async fn serve(listener: TcpListener, link: Arc<Link>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(converse(stream, link.clone()))),
+            Err(error) => {
+                // As when too many files are open: the worker tries again, and so do we.
+                tracing::error!(%error, "a runtime API accepts no connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, link: Arc<Link>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+    }
+    let service = service_fn(|request| async { Ok::<_, Infallible>(reply(&link, request).await) });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "a worker's connection ended");
+    }
+}
+
+async fn reply(link: &Link, request: Request<Incoming>) -> Reply {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        return empty(StatusCode::BAD_REQUEST);
+    };
+    let path = parts.uri.path();
+    let what = match path.strip_prefix(INVOCATION) {
+        Some("next") if parts.method == Method::GET => return next(link).await,
+        Some(what) => what,
+        None if path == INIT_ERROR => return init_error(link, &parts.headers, &body),
+        None => return empty(StatusCode::NOT_FOUND),
+    };
+    match what.split_once('/') {
+        Some((id, "response")) => response(link, id, body),
+        Some((id, "error")) => error(link, id, &parts.headers, &body),
+        _ => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn next(link: &Link) -> Reply {
     link.phase.send_replace(Phase::Ready);
     if let Some(unanswered) = link.replace(None) {
         let message = "the function asked for the next event without answering this one".to_owned();
         drop(unanswered.send(Answer::Error { kind: "Runtime.NoAnswer".into(), message }));
     }
-    let Some(job) = link.waiting.lock().await.recv().await else {
-        return StatusCode::GONE.into_response();
-    };
+    let Some(job) = link.waiting.lock().await.recv().await else { return empty(StatusCode::GONE) };
+    let mut reply = json(StatusCode::OK, job.payload);
     let headers = [
-        ("lambda-runtime-aws-request-id", job.id.clone()),
-        ("lambda-runtime-deadline-ms", job.deadline_ms.to_string()),
-        ("lambda-runtime-invoked-function-arn", job.arn),
-        ("content-type", "application/json".to_owned()),
+        ("lambda-runtime-aws-request-id", HeaderValue::try_from(&job.id)),
+        ("lambda-runtime-deadline-ms", HeaderValue::try_from(job.deadline_ms.to_string())),
+        ("lambda-runtime-invoked-function-arn", HeaderValue::try_from(job.arn)),
     ];
+    for (name, value) in headers {
+        // They are made of letters and digits.
+        reply.headers_mut().extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
+    }
     link.replace(Some((job.id, job.reply)));
-    (headers, job.payload).into_response()
+    reply
 }
 
-async fn response(State(link): State<Arc<Link>>, Path(id): Path<String>, body: Bytes) -> Response {
+fn response(link: &Link, id: &str, body: Bytes) -> Reply {
     if body.len() > MAX_RESPONSE {
         let message = format!("the answer has {} bytes, {MAX_RESPONSE} are allowed", body.len());
-        link.answer(&id, Answer::Error { kind: "Function.ResponseSizeTooLarge".into(), message });
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        link.answer(id, Answer::Error { kind: "Function.ResponseSizeTooLarge".into(), message });
+        return empty(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    link.answer(&id, Answer::Response(body))
+    link.answer(id, Answer::Response(body))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,18 +230,13 @@ fn diagnostic(headers: &HeaderMap, body: &[u8]) -> Diagnostic {
     diagnostic
 }
 
-async fn error(
-    State(link): State<Arc<Link>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Diagnostic { error_type, error_message } = diagnostic(&headers, &body);
-    link.answer(&id, Answer::Error { kind: error_type, message: error_message })
+fn error(link: &Link, id: &str, headers: &HeaderMap, body: &[u8]) -> Reply {
+    let Diagnostic { error_type, error_message } = diagnostic(headers, body);
+    link.answer(id, Answer::Error { kind: error_type, message: error_message })
 }
 
-async fn init_error(State(link): State<Arc<Link>>, headers: HeaderMap, body: Bytes) -> Response {
-    let Diagnostic { error_type, error_message } = diagnostic(&headers, &body);
+fn init_error(link: &Link, headers: &HeaderMap, body: &[u8]) -> Reply {
+    let Diagnostic { error_type, error_message } = diagnostic(headers, body);
     link.phase.send_replace(Phase::Failed(format!("{error_type}: {error_message}")));
     accepted()
 }

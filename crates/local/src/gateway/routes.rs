@@ -62,7 +62,8 @@ impl<T> Routes<T> {
 
     /// The route of a request; `path` is as it stands in the request line, without the query.
     pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_, T>> {
-        let parts = split(path);
+        // A part that is no text is none that a route asks for.
+        let parts: Vec<Option<String>> = split(path).into_iter().map(decode).collect();
         self.entries.iter().find_map(|entry| {
             if entry.method.as_deref().is_some_and(|own| own != method) {
                 return None;
@@ -114,24 +115,25 @@ fn rank(pattern: &[Part]) -> Vec<u8> {
     pattern.iter().map(rank).collect()
 }
 
-fn matches(pattern: &[Part], parts: &[&str]) -> Option<BTreeMap<String, String>> {
+fn matches(pattern: &[Part], parts: &[Option<String>]) -> Option<BTreeMap<String, String>> {
     let mut parameters = BTreeMap::new();
     for (place, part) in pattern.iter().enumerate() {
         match part {
             Part::Literal(text) => {
-                if decode(parts.get(place)?)? != *text {
+                if parts.get(place)?.as_ref()? != text {
                     return None;
                 }
             }
             Part::Parameter(name) => {
-                let value = decode(parts.get(place)?)?;
+                let value = parts.get(place)?.as_ref()?;
                 if value.is_empty() {
                     return None;
                 }
-                parameters.insert(name.clone(), value);
+                parameters.insert(name.clone(), value.clone());
             }
             Part::Greedy(name) => {
-                let rest = decode(&parts.get(place..)?.join("/"))?;
+                let rest: Option<Vec<&str>> = parts.get(place..)?.iter().map(Option::as_deref).collect();
+                let rest = rest?.join("/");
                 if rest.is_empty() {
                     return None;
                 }

@@ -3,62 +3,90 @@
 //! Event: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. Answer:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use axum::body::Bytes;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::template::REGION;
 
 /// The invocation event for some messages of the queue with this ARN.
 pub(super) fn event(messages: &[Message], queue_arn: &str) -> Bytes {
-    let records: Vec<Json> = messages.iter().map(|message| record(message, queue_arn)).collect();
-    Bytes::from(json!({ "Records": records }).to_string())
+    let records = messages.iter().map(|message| Record::of(message, queue_arn)).collect();
+    // Text and maps of text always serialise.
+    Bytes::from(serde_json::to_vec(&Event { records }).unwrap_or_default())
 }
 
-fn record(message: &Message, queue_arn: &str) -> Json {
-    let attributes: Map<String, Json> = message
-        .attributes()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.as_str().to_owned(), Json::from(value.as_str())))
-        .collect();
-    let message_attributes: Map<String, Json> = message
-        .message_attributes()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), message_attribute(value)))
-        .collect();
-    let mut record = json!({
-        "messageId": message.message_id(),
-        "receiptHandle": message.receipt_handle(),
-        "body": message.body(),
-        "attributes": attributes,
-        "messageAttributes": message_attributes,
-        "md5OfBody": message.md5_of_body(),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue_arn,
-        "awsRegion": REGION,
-    });
-    if let Some(digest) = message.md5_of_message_attributes() {
-        record["md5OfMessageAttributes"] = Json::from(digest);
-    }
-    record
+/// Written as it is, without a tree of JSON in between: all that the functions say to each other comes by here.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event<'a> {
+    records: Vec<Record<'a>>,
 }
 
-fn message_attribute(value: &MessageAttributeValue) -> Json {
-    let mut attribute = json!({
-        "dataType": value.data_type(), "stringListValues": [], "binaryListValues": [],
-    });
-    if let Some(text) = value.string_value() {
-        attribute["stringValue"] = Json::from(text);
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    message_id: Option<&'a str>,
+    receipt_handle: Option<&'a str>,
+    body: Option<&'a str>,
+    attributes: BTreeMap<&'a str, &'a str>,
+    message_attributes: BTreeMap<&'a str, Attribute<'a>>,
+    md5_of_body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    md5_of_message_attributes: Option<&'a str>,
+    event_source: &'static str,
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: &'a str,
+    aws_region: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attribute<'a> {
+    data_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    string_value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binary_value: Option<String>,
+    string_list_values: [&'static str; 0],
+    binary_list_values: [&'static str; 0],
+}
+
+impl<'a> Record<'a> {
+    fn of(message: &'a Message, queue_arn: &'a str) -> Self {
+        let attributes = message.attributes().into_iter().flatten();
+        let message_attributes = message.message_attributes().into_iter().flatten();
+        Self {
+            message_id: message.message_id(),
+            receipt_handle: message.receipt_handle(),
+            body: message.body(),
+            attributes: attributes.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            message_attributes: message_attributes
+                .map(|(name, value)| (name.as_str(), Attribute::of(value)))
+                .collect(),
+            md5_of_body: message.md5_of_body(),
+            md5_of_message_attributes: message.md5_of_message_attributes(),
+            event_source: "aws:sqs",
+            event_source_arn: queue_arn,
+            aws_region: REGION,
+        }
     }
-    if let Some(bytes) = value.binary_value() {
-        attribute["binaryValue"] = Json::from(BASE64_STANDARD.encode(bytes));
+}
+
+impl<'a> Attribute<'a> {
+    fn of(value: &'a MessageAttributeValue) -> Self {
+        Self {
+            data_type: value.data_type(),
+            string_value: value.string_value(),
+            binary_value: value.binary_value().map(|bytes| BASE64_STANDARD.encode(bytes)),
+            string_list_values: [],
+            binary_list_values: [],
+        }
     }
-    attribute
 }
 
 /// Which messages of a batch were dealt with.
@@ -102,6 +130,7 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use aws_sdk_sqs::types::MessageSystemAttributeName;
+    use serde_json::json;
 
     use super::*;
 

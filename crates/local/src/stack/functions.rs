@@ -19,7 +19,7 @@ use crate::{
 /// The most processes of one function for each of its sources. In AWS there is one machine per process.
 const PROCESSES: usize = 8;
 /// The most processes that answer HTTP requests of one function, beyond one for each core: more would only take the cores from each other.
-const HTTP_PROCESSES_BEYOND_CORES: usize = 1;
+const HTTP_PROCESSES_BEYOND_CORES: usize = 2;
 
 /// The template's functions with their pools.
 pub(super) struct Functions(Vec<(Function, Pool)>);
