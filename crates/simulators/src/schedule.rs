@@ -30,7 +30,7 @@ pub(crate) struct Planned {
 
 /// The place of a callback in the schedule.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Due {
+pub(crate) struct Place {
     pub(crate) id: i64,
     pub(crate) lane: Lane,
     pub(crate) due_ms: i64,
@@ -55,7 +55,7 @@ pub(crate) fn insert(
     connection: &Connection,
     planned: Vec<Planned>,
     at_ms: i64,
-) -> rusqlite::Result<Vec<Due>> {
+) -> rusqlite::Result<Vec<Place>> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO callbacks (due_ms, occurred_ms, attempts, callback) VALUES (?1, ?2, 0, ?3)",
     )?;
@@ -66,13 +66,13 @@ pub(crate) fn insert(
             let json = serde_json::to_string(&callback)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let id = statement.insert(params![due_ms, occurred_ms, json])?;
-            Ok(Due { id, lane: callback.lane(), due_ms })
+            Ok(Place { id, lane: callback.lane(), due_ms })
         })
         .collect()
 }
 
 /// Notes that an attempt failed and when the next is due.
-pub(crate) fn postpone(connection: &Connection, due: Due, attempts: u32) -> rusqlite::Result<()> {
+pub(crate) fn postpone(connection: &Connection, due: Place, attempts: u32) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE callbacks SET due_ms = ?2, attempts = ?3 WHERE id = ?1")?
         .execute(params![due.id, due.due_ms, attempts])
@@ -85,7 +85,7 @@ pub(crate) fn finish(connection: &Connection, id: i64) -> rusqlite::Result<()> {
 }
 
 /// All that is open. What an older version wrote and this one cannot read is left out.
-pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Due>> {
+pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Place>> {
     let mut statement = connection.prepare("SELECT id, due_ms, callback FROM callbacks ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut open = Vec::new();
@@ -95,7 +95,7 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<Due>> {
             unreadable += 1;
             continue;
         };
-        open.push(Due { id: row.get(0)?, lane: callback.lane(), due_ms: row.get(1)? });
+        open.push(Place { id: row.get(0)?, lane: callback.lane(), due_ms: row.get(1)? });
     }
     if unreadable > 0 {
         tracing::warn!(unreadable, "callbacks of an older version are left out");
@@ -169,13 +169,13 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn new(open: Vec<Due>) -> Self {
+    pub(crate) fn new(open: Vec<Place>) -> Self {
         let schedule = Self { lanes: Lane::ALL.into_iter().map(|lane| (lane, Waiting::default())).collect() };
         schedule.add(open);
         schedule
     }
 
-    pub(crate) fn add(&self, dues: Vec<Due>) {
+    pub(crate) fn add(&self, dues: Vec<Place>) {
         for due in dues {
             if let Some(waiting) = self.lanes.get(&due.lane) {
                 waiting.heap().push(Reverse((due.due_ms, due.id)));

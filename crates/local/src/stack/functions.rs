@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The most processes of one function for each of its sources. In AWS there is one machine per process.
-const PROCESSES: usize = 8;
+const PROCESSES: usize = 4;
 /// The most processes that answer HTTP requests of one function, beyond one for each core: more would only take the cores from each other.
 const HTTP_PROCESSES_BEYOND_CORES: usize = 2;
 

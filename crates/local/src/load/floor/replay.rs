@@ -23,7 +23,8 @@ use super::{Before, Replayed, reports::sink};
 use crate::{
     data::DataFolder,
     load::{
-        account::{Accountant, Call, Kept},
+        account::Accountant,
+        tape::{Call, Kept},
         ground::settle_disk,
         processes::Times,
     },
