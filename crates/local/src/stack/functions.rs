@@ -16,10 +16,9 @@ use crate::{
     template::{ACCOUNT, Function, REGION, Template},
 };
 
-/// The most processes of one function for each of its sources. In AWS there is one machine per process.
-const PROCESSES: usize = 4;
-/// The most processes that answer HTTP requests of one function, beyond one for each core: more would only take the cores from each other.
-const HTTP_PROCESSES_BEYOND_CORES: usize = 2;
+/// The most processes of one function for each of its sources, by core: one that works while another waits. In AWS there is one machine per
+/// process; here more would only take the cores, and what these have at hand, from each other.
+const PROCESSES_PER_CORE: usize = 2;
 
 /// The template's functions with their pools.
 pub(super) struct Functions(Vec<(Function, Pool)>);
@@ -100,14 +99,17 @@ impl Functions {
     }
 }
 
+fn processes() -> usize {
+    PROCESSES_PER_CORE * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 fn concurrency(maximum: Option<u32>) -> usize {
-    maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(PROCESSES).clamp(1, PROCESSES)
+    maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX).clamp(1, processes())
 }
 
 /// The most processes of a function: room for each of its sources, unless the template reserves fewer.
 fn maximum(function: &Function, over_http: bool) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let http = if over_http { cores + HTTP_PROCESSES_BEYOND_CORES } else { 0 };
+    let http = if over_http { processes() } else { 0 };
     let queues: usize = function.queues.iter().map(|source| concurrency(source.max_concurrency)).sum();
     let all = (http + queues + function.schedules.len()).max(1);
     let reserved = function.reserved_concurrency.and_then(|count| usize::try_from(count).ok());
