@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dynoxide::{Database, DynoxideError};
 use tokio::sync::watch;
@@ -24,8 +24,11 @@ pub(crate) use calls::{Metering, call};
 /// As it appears in errors.
 pub(crate) const SERVICE: &str = "DynamoDB";
 
-/// How often expired items are removed. AWS promises only "within a few days".
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// The pause between two removals of expired items. AWS promises only "within a few days".
+const PAUSE: Duration = Duration::from_secs(30);
+/// A removal reads all that has a TTL: the pause is so many times what the last one took, so that a database of a million items is not read
+/// all the time.
+const PAUSE_PER_SWEEP: u32 = 100;
 
 /// Opens the database in `file`, or in memory.
 ///
@@ -84,10 +87,13 @@ impl Sweeper {
     pub(crate) fn spawn(database: Database) -> Result<Self, EngineError> {
         let (stop, stopped) = channel::<()>();
         let body = move || {
-            while stopped.recv_timeout(SWEEP_EVERY) == Err(RecvTimeoutError::Timeout) {
+            let mut pause = PAUSE;
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let began = Instant::now();
                 if let Err(error) = database.sweep_ttl() {
                     tracing::warn!(%error, "expired items could not be removed");
                 }
+                pause = PAUSE.max(began.elapsed() * PAUSE_PER_SWEEP);
             }
         };
         let thread = std::thread::Builder::new()

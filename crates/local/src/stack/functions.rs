@@ -16,9 +16,11 @@ use crate::{
     template::{ACCOUNT, Function, REGION, Template},
 };
 
-/// The most processes of one function for each of its sources, by core: one that works while another waits. In AWS there is one machine per
+/// The most processes of a function that answer HTTP requests, by core: one that works while another waits. In AWS there is one machine per
 /// process; here more would only take the cores, and what these have at hand, from each other.
-const PROCESSES_PER_CORE: usize = 2;
+const HTTP_PROCESSES_PER_CORE: usize = 2;
+/// How much of a `MaximumConcurrency` takes one process for each core: this machine has less than AWS, but the template's proportions.
+const CONCURRENCY_PER_PROCESS: usize = 10;
 
 /// The template's functions with their pools.
 pub(super) struct Functions(Vec<(Function, Pool)>);
@@ -99,17 +101,19 @@ impl Functions {
     }
 }
 
-fn processes() -> usize {
-    PROCESSES_PER_CORE * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// The most invocations at once from a queue for which the template allows so many.
 fn concurrency(maximum: Option<u32>) -> usize {
-    maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX).clamp(1, processes())
+    let maximum = maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(2 * CONCURRENCY_PER_PROCESS);
+    (maximum * cores()).div_ceil(CONCURRENCY_PER_PROCESS).clamp(1, maximum.max(1))
 }
 
 /// The most processes of a function: room for each of its sources, unless the template reserves fewer.
 fn maximum(function: &Function, over_http: bool) -> usize {
-    let http = if over_http { processes() } else { 0 };
+    let http = if over_http { HTTP_PROCESSES_PER_CORE * cores() } else { 0 };
     let queues: usize = function.queues.iter().map(|source| concurrency(source.max_concurrency)).sum();
     let all = (http + queues + function.schedules.len()).max(1);
     let reserved = function.reserved_concurrency.and_then(|count| usize::try_from(count).ok());
