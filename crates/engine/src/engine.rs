@@ -97,8 +97,8 @@ impl Engine {
         &self.queues
     }
 
-    /// Removes the items whose TTL has passed and returns their number. Otherwise done every 30 s, less often where it takes long; until then they can
-    /// be read, as on AWS.
+    /// Removes the items whose TTL has passed and returns their number. Otherwise done every 15 minutes; until then they
+    /// can be read, as on AWS.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dynoxide::{Database, DynoxideError};
 use tokio::sync::watch;
@@ -24,11 +24,9 @@ pub(crate) use calls::{Metering, call};
 /// As it appears in errors.
 pub(crate) const SERVICE: &str = "DynamoDB";
 
-/// The pause between two removals of expired items. AWS promises only "within a few days".
-const PAUSE: Duration = Duration::from_secs(30);
-/// A removal reads all that has a TTL: the pause is so many times what the last one took, so that a database of a million items is not read
-/// all the time.
-const PAUSE_PER_SWEEP: u32 = 100;
+/// How often expired items are removed. AWS promises only "within a few days", and each time all that has a TTL is read: seconds of work, and
+/// in the way of every call, where there are 100,000 items.
+const SWEEP_EVERY: Duration = Duration::from_mins(15);
 
 /// Opens the database in `file`, or in memory.
 ///
@@ -87,13 +85,10 @@ impl Sweeper {
     pub(crate) fn spawn(database: Database) -> Result<Self, EngineError> {
         let (stop, stopped) = channel::<()>();
         let body = move || {
-            let mut pause = PAUSE;
-            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                let began = Instant::now();
+            while stopped.recv_timeout(SWEEP_EVERY) == Err(RecvTimeoutError::Timeout) {
                 if let Err(error) = database.sweep_ttl() {
                     tracing::warn!(%error, "expired items could not be removed");
                 }
-                pause = PAUSE.max(began.elapsed() * PAUSE_PER_SWEEP);
             }
         };
         let thread = std::thread::Builder::new()
