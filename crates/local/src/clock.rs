@@ -32,7 +32,14 @@ pub fn request_id() -> String {
     start[6] = (start[6] & 0x0f) | 0x40;
     let rest = (rest.fetch_add(1, Ordering::Relaxed) & (u64::MAX >> 2)) | (1 << 63);
     let start = hex::encode(start);
-    format!("{}-{}-{}-{:04x}-{:012x}", &start[..8], &start[8..12], &start[12..], rest >> 48, rest & 0xffff_ffff_ffff)
+    format!(
+        "{}-{}-{}-{:04x}-{:012x}",
+        &start[..8],
+        &start[8..12],
+        &start[12..],
+        rest >> 48,
+        rest & 0xffff_ffff_ffff
+    )
 }
 
 #[cfg(test)]

@@ -160,10 +160,7 @@ impl Database {
     }
 
     /// The same for work that may be lost if the process is killed right now: committed with the next that may not, or soon.
-    pub(crate) fn run_later(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
-    ) {
+    pub(crate) fn run_later(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static) {
         if self.later.push(work_of(work, log_failure)) {
             drop(self.jobs.send(Job::Later));
         }

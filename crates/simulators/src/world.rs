@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::database::{Database, DatabaseError};
 use crate::ledger::{self, Accepted};
 use crate::provider::Provider;
-use crate::schedule::{self, Place, Pending, Planned, Schedule};
+use crate::schedule::{self, Pending, Place, Planned, Schedule};
 use crate::sns::Topic;
 use crate::webhook::{Attempt, Webhook, post};
 use crate::{Options, ses, twilio, whatsapp};
@@ -179,7 +179,8 @@ impl World {
                 let lane = due.callback.lane();
                 let again = Place { id: due.id, lane, due_ms: now_ms().saturating_add_unsigned(wait) };
                 let attempts = due.attempts;
-                self.database.run_unattended(move |connection| schedule::postpone(connection, again, attempts));
+                self.database
+                    .run_unattended(move |connection| schedule::postpone(connection, again, attempts));
                 self.schedule.add(vec![again]);
             }
         }

@@ -6,10 +6,7 @@ use std::{
     time::Instant,
 };
 
-use axum::{
-    body::Bytes,
-    http::HeaderValue,
-};
+use axum::{body::Bytes, http::HeaderValue};
 use engine::{Service, Tapped};
 
 use super::tape::{Call, Kept, Tape};

@@ -107,7 +107,8 @@ fn cores() -> usize {
 
 /// The most invocations at once from a queue for which the template allows so many.
 fn concurrency(maximum: Option<u32>) -> usize {
-    let maximum = maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(2 * CONCURRENCY_PER_PROCESS);
+    let maximum =
+        maximum.and_then(|count| usize::try_from(count).ok()).unwrap_or(2 * CONCURRENCY_PER_PROCESS);
     (maximum * cores()).div_ceil(CONCURRENCY_PER_PROCESS).clamp(1, maximum.max(1))
 }
 

@@ -24,9 +24,9 @@ use crate::{
     data::DataFolder,
     load::{
         account::Accountant,
-        tape::{Call, Kept},
         ground::settle_disk,
         processes::Times,
+        tape::{Call, Kept},
     },
     provision::Clients,
     stack::Twins,
