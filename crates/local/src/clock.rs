@@ -1,10 +1,5 @@
 //! Wall-clock time and ids of this machine, in the one place where they are read.
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU64, Ordering},
-};
-
 use chrono::{DateTime, Utc};
 
 /// The time now.
@@ -23,23 +18,13 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A new id in the form that AWS gives invocations and requests (a version 4 UUID). It tells them apart and is no secret.
+/// A new id in the form that AWS gives invocations and requests (a version 4 UUID).
 pub fn request_id() -> String {
-    static FIRST: LazyLock<([u8; 8], AtomicU64)> =
-        LazyLock::new(|| (random_bytes(), AtomicU64::new(u64::from_be_bytes(random_bytes()))));
-    let (start, rest) = &*FIRST;
-    let mut start = *start;
-    start[6] = (start[6] & 0x0f) | 0x40;
-    let rest = (rest.fetch_add(1, Ordering::Relaxed) & (u64::MAX >> 2)) | (1 << 63);
-    let start = hex::encode(start);
-    format!(
-        "{}-{}-{}-{:04x}-{:012x}",
-        &start[..8],
-        &start[8..12],
-        &start[12..],
-        rest >> 48,
-        rest & 0xffff_ffff_ffff
-    )
+    let mut bytes: [u8; 16] = random_bytes();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex::encode(bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 #[cfg(test)]

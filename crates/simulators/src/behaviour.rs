@@ -73,11 +73,20 @@ impl Default for CallbackBehaviour {
 }
 
 impl Behaviour {
+    /// Names every field, so that a new rate is not forgotten here.
     fn leaves_to_chance(&self) -> bool {
-        let CallbackBehaviour { duplicate_rate, reorder, drop_rate, read_rate, .. } = self.callback;
-        let rates =
-            [self.error_rate, self.timeout_after_accept_rate, duplicate_rate, reorder, drop_rate, read_rate];
-        rates.iter().any(|rate| *rate > 0.0)
+        let Self {
+            rate_per_second: _,
+            latency_ms: _,
+            error_rate,
+            timeout_after_accept_rate,
+            callback,
+            seed: _,
+        } = self;
+        let CallbackBehaviour { delay_ms: _, duplicate_rate, reorder, drop_rate, read_rate } = callback;
+        [error_rate, timeout_after_accept_rate, duplicate_rate, reorder, drop_rate, read_rate]
+            .into_iter()
+            .any(|rate| *rate > 0.0)
     }
 }
 

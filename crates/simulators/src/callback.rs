@@ -10,6 +10,9 @@ use crate::twilio::StatusReport as TwilioReport;
 use crate::webhook::Attempt;
 use crate::whatsapp::StatusReport as WhatsAppReport;
 
+/// The most callbacks in one request.
+pub(crate) const LARGEST_REQUEST: usize = 100;
+
 /// One callback, as it is kept until it is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -49,7 +52,7 @@ impl Callback {
     /// Only Meta puts several into one request.
     pub(crate) fn most_per_request(&self) -> usize {
         match self {
-            Self::WhatsAppStatus(_) => 100,
+            Self::WhatsAppStatus(_) => LARGEST_REQUEST,
             Self::TwilioStatus(_) | Self::SesEvent(_) | Self::Written(_) | Self::OneClick(_) => 1,
         }
     }

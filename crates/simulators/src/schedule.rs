@@ -12,11 +12,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Notify;
 
-use crate::callback::{Callback, Lane};
+use crate::callback::{Callback, LARGEST_REQUEST, Lane};
 use crate::clock::now_ms;
-
-/// So many callbacks are read at once; as many as the largest request takes.
-const READ: usize = 100;
 
 /// A callback that will be made.
 #[derive(Debug, Clone)]
@@ -145,21 +142,21 @@ impl Waiting {
         self.heap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The earliest, as far as they are due; else how long until one is.
+    /// The earliest, as far as they are due and go into one request; else how long until one is.
     fn take(&self, now_ms: i64) -> Result<Vec<i64>, Option<Duration>> {
         let mut heap = self.heap();
         let mut ids = Vec::new();
-        while let Some(Reverse((due_ms, id))) = heap.peek().copied() {
-            if due_ms > now_ms && ids.is_empty() {
-                return Err(Some(Duration::from_millis(due_ms.abs_diff(now_ms))));
-            }
-            if due_ms > now_ms || ids.len() == READ {
+        while ids.len() < LARGEST_REQUEST
+            && let Some(Reverse((due_ms, id))) = heap.peek().copied()
+        {
+            if due_ms > now_ms {
                 break;
             }
             heap.pop();
             ids.push(id);
         }
-        if ids.is_empty() { Err(None) } else { Ok(ids) }
+        let until = |Reverse((due_ms, _)): &Reverse<(i64, i64)>| due_ms.abs_diff(now_ms);
+        if ids.is_empty() { Err(heap.peek().map(until).map(Duration::from_millis)) } else { Ok(ids) }
     }
 }
 

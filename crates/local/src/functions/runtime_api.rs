@@ -13,7 +13,7 @@ use std::{
 use anyhow::Result;
 use axum::{
     body::Bytes,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
 };
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
@@ -31,6 +31,7 @@ const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
 
 /// The most that a function may answer to a synchronous invocation, in bytes (Lambda's quota).
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024;
+/// The pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One invocation on its way to a worker.
@@ -156,9 +157,6 @@ async fn serve(listener: TcpListener, link: Arc<Link>) {
 }
 
 async fn converse(stream: TcpStream, link: Arc<Link>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-    }
     let service = service_fn(|request| async { Ok::<_, Infallible>(reply(&link, request).await) });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a worker's connection ended");
@@ -171,15 +169,12 @@ async fn reply(link: &Link, request: Request<Incoming>) -> Reply {
         return empty(StatusCode::BAD_REQUEST);
     };
     let path = parts.uri.path();
-    let what = match path.strip_prefix(INVOCATION) {
-        Some("next") if parts.method == Method::GET => return next(link).await,
-        Some(what) => what,
-        None if path == INIT_ERROR => return init_error(link, &parts.headers, &body),
-        None => return empty(StatusCode::NOT_FOUND),
-    };
-    match what.split_once('/') {
-        Some((id, "response")) => response(link, id, body),
-        Some((id, "error")) => error(link, id, &parts.headers, &body),
+    let invocation = path.strip_prefix(INVOCATION).map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    match (parts.method.as_str(), invocation) {
+        ("GET", Some(("next", ""))) => next(link).await,
+        ("POST", Some((id, "response"))) => response(link, id, body),
+        ("POST", Some((id, "error"))) => error(link, id, &parts.headers, &body),
+        ("POST", None) if path == INIT_ERROR => init_error(link, &parts.headers, &body),
         _ => empty(StatusCode::NOT_FOUND),
     }
 }
@@ -198,7 +193,7 @@ async fn next(link: &Link) -> Reply {
         ("lambda-runtime-invoked-function-arn", HeaderValue::try_from(job.arn)),
     ];
     for (name, value) in headers {
-        // They are made of letters and digits.
+        // None of them holds a character that a header may not.
         reply.headers_mut().extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
     }
     link.replace(Some((job.id, job.reply)));

@@ -6,10 +6,12 @@ use std::{
     time::Instant,
 };
 
-use axum::{body::Bytes, http::HeaderValue};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue},
+};
 use engine::{Service, Tapped};
 
-use super::tape::{Call, Kept, Tape};
 use crate::{Exchange, Watch};
 
 /// Which calls are added up together.
@@ -35,6 +37,24 @@ pub(super) struct Count {
     pub(super) writes: f64,
 }
 
+/// One call, as it is replayed.
+#[derive(Debug, Clone)]
+pub(super) enum Call {
+    /// Of DynamoDB or SQS, and how many messages it got.
+    Aws { service: Service, operation: String, request: Bytes, messages: usize },
+    /// Of a provider.
+    Provider { path: String, headers: HeaderMap, body: Bytes },
+}
+
+/// A call, when it was answered, and what it consumed.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) at: Instant,
+    pub(super) call: Call,
+    pub(super) reads: f64,
+    pub(super) writes: f64,
+}
+
 /// All of one stretch of time.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
@@ -50,7 +70,7 @@ pub(super) struct Account {
 
 struct State {
     account: Account,
-    tape: Option<Tape>,
+    keep: bool,
     needle: Option<String>,
 }
 
@@ -112,18 +132,16 @@ impl Account {
 
 impl Accountant {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { account: Account::new(), tape: None, needle: None })))
+        Self(Arc::new(Mutex::new(State { account: Account::new(), keep: false, needle: None })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was before. Each call is kept where `recipients` says how many there will be; requests to providers in which `needle` stands
-    /// are counted.
-    pub(super) fn begin(&self, recipients: Option<usize>, needle: Option<String>) {
-        let tape = recipients.map(Tape::with_room);
-        *self.state() = State { account: Account::new(), tape, needle };
+    /// Forgets what was before. With `keep` each call is kept; requests to providers in which `needle` stands are counted.
+    pub(super) fn begin(&self, keep: bool, needle: Option<String>) {
+        *self.state() = State { account: Account::new(), keep, needle };
     }
 
     /// What has been counted so far, without the calls that were kept.
@@ -134,8 +152,8 @@ impl Accountant {
     /// All since the beginning, which ends here.
     pub(super) fn end(&self) -> Account {
         let mut state = self.state();
-        let account = std::mem::replace(&mut state.account, Account::new());
-        Account { trace: state.tape.take().map(Tape::cut).unwrap_or_default(), ..account }
+        state.keep = false;
+        std::mem::replace(&mut state.account, Account::new())
     }
 
     /// To be given to the stack.
@@ -148,19 +166,21 @@ impl Accountant {
     }
 
     fn aws(&self, tapped: Tapped) {
-        let state = &mut *self.state();
+        let mut state = self.state();
         state.account.enter(&tapped);
-        let Some(tape) = &mut state.tape else { return };
+        if !state.keep {
+            return;
+        }
         let sum = |units: fn(&engine::Units) -> f64| tapped.units.iter().map(units).sum();
         let (reads, writes) = (sum(|units| units.reads), sum(|units| units.writes));
         let Tapped { service, operation, request, answer, .. } = tapped;
         let messages = if operation == "ReceiveMessage" { messages(&answer) } else { 0 };
-        let call = Call::Aws { service, operation, request: Bytes::new(), messages };
-        tape.write(Kept { at: Instant::now(), call, reads, writes }, &request);
+        let call = Call::Aws { service, operation, request: apart(&request), messages };
+        state.account.trace.push(Kept { at: Instant::now(), call, reads, writes });
     }
 
     fn exchange(&self, exchange: &Exchange) {
-        let state = &mut *self.state();
+        let mut state = self.state();
         state.account.providers += 1;
         let path = exchange.uri.to_string();
         if let Some(needle) = &state.needle
@@ -169,12 +189,17 @@ impl Accountant {
             state.account.found += 1;
             state.account.last_found = Some(Instant::now());
         }
-        if let Some(tape) = &mut state.tape {
+        if state.keep {
             let headers = exchange.headers.iter().map(|(name, value)| (name.clone(), value_apart(value)));
-            let call = Call::Provider { path, headers: headers.collect(), body: Bytes::new() };
-            tape.write(Kept { at: Instant::now(), call, reads: 0.0, writes: 0.0 }, &exchange.body);
+            let call = Call::Provider { path, headers: headers.collect(), body: apart(&exchange.body) };
+            state.account.trace.push(Kept { at: Instant::now(), call, reads: 0.0, writes: 0.0 });
         }
     }
+}
+
+/// A copy. What a server hands over is a view of its reading buffer: kept, it would keep that, and each next request would need a new one.
+fn apart(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 fn value_apart(value: &HeaderValue) -> HeaderValue {
@@ -218,7 +243,7 @@ mod tests {
     #[test]
     fn calls_are_added_up_by_who_made_them_and_what_they_consumed() {
         let accountant = Accountant::new();
-        accountant.begin(Some(1), None);
+        accountant.begin(true, None);
         accountant.aws(tapped(Service::DynamoDb, "UpdateItem", "{}", "{}"));
         accountant.aws(tapped(Service::DynamoDb, "UpdateItem", "{}", "{}"));
         let account = accountant.end();

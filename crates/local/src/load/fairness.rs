@@ -54,7 +54,7 @@ async fn one(ground: &Ground) -> Result<Duration> {
     let secrets = secrets::load_or_create(ground.stack.data())?;
     let account = secrets.get(&format!("{}/twilio", ground.small.id));
     let account = account.and_then(|account| account["account_sid"].as_str()).map(str::to_owned);
-    ground.accountant.begin(None, account);
+    ground.accountant.begin(false, account);
     let began = Instant::now();
     send::create(&ground.small.api, &request("sms", &ids(0..SMALL))).await?;
     loop {

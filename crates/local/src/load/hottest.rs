@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::Value as Json;
 
-use super::tape::{Call, Kept};
+use super::account::{Call, Kept};
 
 /// The most of a second, and where.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,7 +4,6 @@
 //! | module | what |
 //! |---|---|
 //! | `account` | what the functions asked of AWS and of the providers, by whom, and in which order |
-//! | `tape` | the calls themselves, where they are to be replayed |
 //! | `processes` | processor time and memory, from `/proc` |
 //! | `ground` | the stack, its organisations and members |
 //! | `send` | one send, from the request until everybody is settled |
@@ -27,7 +26,6 @@ mod requests;
 mod send;
 mod silence;
 mod sizes;
-mod tape;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -11,11 +11,10 @@ use simulators::Tally;
 
 use super::{
     Options, TARGETS,
-    account::Account,
+    account::{Account, Kept},
     ground::{Ground, ids, request, settle_disk, tell},
     hottest::{self, Hottest},
     processes::Times,
-    tape::Kept,
 };
 use crate::{api::Api, api::ApiError, functions::Worked};
 
@@ -64,8 +63,8 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
     tell(&format!("sending to {recipients} by {}", options.channel));
     let before = ground.stack.simulators().tally(0).await?;
     settle_disk();
-    ground.accountant.begin(keep.then_some(recipients), None);
     let (times, worked) = (Times::now()?, ground.stack.worked());
+    ground.accountant.begin(keep, None);
     let began = Instant::now();
     let mut actions = Vec::new();
     for first in (0..recipients).step_by(TARGETS) {

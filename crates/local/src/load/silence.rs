@@ -62,7 +62,7 @@ pub(super) async fn measure(ground: &Ground, options: &Options) -> Result<Silenc
     for number in 0..SILENT {
         targets.insert(number * (RECIPIENTS / SILENT), format!("s{number}"));
     }
-    ground.accountant.begin(None, None);
+    ground.accountant.begin(false, None);
     let action = send::create(api, &request("sms", &targets)).await?;
     tokio::time::sleep(Duration::from_secs(WINDOW_S)).await;
     // Until the tick after its end is over.
@@ -83,7 +83,7 @@ pub(super) async fn measure(ground: &Ground, options: &Options) -> Result<Silenc
 async fn idle_tick(ground: &Ground) -> Result<f64> {
     tell("waiting for a minute in which nothing is due");
     for _ in 0..MINUTES {
-        ground.accountant.begin(None, None);
+        ground.accountant.begin(false, None);
         tokio::time::sleep(TICK).await;
         let reads = reads(&ground.accountant.end());
         if reads < IDLE {

@@ -23,10 +23,9 @@ use super::{Before, Replayed, reports::sink};
 use crate::{
     data::DataFolder,
     load::{
-        account::Accountant,
+        account::{Accountant, Call, Kept},
         ground::settle_disk,
         processes::Times,
-        tape::{Call, Kept},
     },
     provision::Clients,
     stack::Twins,
