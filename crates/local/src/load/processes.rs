@@ -32,19 +32,23 @@ impl Times {
         for process in functions()? {
             *times.functions.entry(process.name).or_default() += process.time;
         }
-        for task in fs::read_dir("/proc/self/task").context("no /proc: the load harness needs Linux")? {
+        let no_proc = "no /proc: the load harness needs Linux";
+        for task in fs::read_dir("/proc/self/task").context(no_proc)? {
             let Some(thread) =
                 fs::read_to_string(task?.path().join("stat")).ok().and_then(|s| Stat::read(&s))
             else {
                 continue;
             };
-            let part = match thread.name.as_str() {
-                name if name.starts_with("engine-") => &mut times.engine,
-                name if name.starts_with(SIMULATORS_THREAD) => &mut times.simulators,
-                _ => &mut times.rest,
-            };
-            *part += thread.time;
+            if thread.name.starts_with("engine-") {
+                times.engine += thread.time;
+            } else if thread.name.starts_with(SIMULATORS_THREAD) {
+                times.simulators += thread.time;
+            }
         }
+        // Of the whole process and not of its other threads: the time of one that has ended would be lost.
+        let whole = fs::read_to_string("/proc/self/stat").context(no_proc)?;
+        let whole = Stat::read(&whole).context("/proc/self/stat does not read")?.time;
+        times.rest = whole.saturating_sub(times.engine + times.simulators);
         Ok(times)
     }
 
