@@ -40,6 +40,8 @@ const REFERENCE: usize = 10_000;
 const TARGETS: usize = 100_000;
 /// Above this, calls are counted but not kept for a replay.
 const LARGEST_FLOOR: usize = 200_000;
+/// How often a send is made that a floor is compared with: about as often as its calls are replayed. The fastest counts of both.
+const SENDS: usize = 3;
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -90,6 +92,9 @@ async fn measure(ground: &Ground, options: &Options) -> Result<Report> {
     report.references.extend(reference(ground, options).await?);
     if let Some(before) = before {
         report.floor = Some(floor::find(ground, before, &sent).await?);
+        for _ in 1..SENDS {
+            report.repeats.push(send::run(ground, options, options.recipients, false).await?);
+        }
     }
     report.send = Some(Sent { trace: Vec::new(), ..sent });
     report.webhooks = Some(requests::webhooks(ground).await?);

@@ -1,7 +1,7 @@
 //! Organisations' senders and the secrets of their webhooks, remembered for a short while: a burst of receipts costs one read.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::settings::ChannelSettings;
@@ -20,7 +20,7 @@ const REMEMBERED: usize = 1000;
 /// What is remembered.
 #[derive(Debug, Default)]
 pub struct Known {
-    memory: Mutex<HashMap<(OrgId, Channel), (Timestamp, ChannelSettings)>>,
+    memory: Mutex<HashMap<(OrgId, Channel), (Timestamp, Arc<ChannelSettings>)>>,
 }
 
 impl Known {
@@ -29,21 +29,21 @@ impl Known {
         deps: &ReceiveWebhook,
         org: &OrgId,
         channel: Channel,
-    ) -> Result<(ChannelSettings, Value), Refused> {
+    ) -> Result<(Arc<ChannelSettings>, Value), Refused> {
         let now = deps.clock.now();
         let settings = match deps.known.find(org, channel, now) {
             Some(settings) => settings,
             None => deps.known.read(deps, org, channel, now).await?,
         };
-        let name = settings.secret_ref.clone().ok_or_else(forged)?;
-        match deps.secrets.secret(org, &name).await {
+        let name = settings.secret_ref.as_deref().ok_or_else(forged)?;
+        match deps.secrets.secret(org, name).await {
             Ok(secret) => Ok((settings, secret)),
             Err(SecretError::NotFound) => Err(forged()),
             Err(error) => Err(Error::from(error).into()),
         }
     }
 
-    fn find(&self, org: &OrgId, channel: Channel, now: Timestamp) -> Option<ChannelSettings> {
+    fn find(&self, org: &OrgId, channel: Channel, now: Timestamp) -> Option<Arc<ChannelSettings>> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, settings) = memory.get(&(org.clone(), channel))?;
         (now < *read_at + FRESH).then(|| settings.clone())
@@ -55,9 +55,10 @@ impl Known {
         org: &OrgId,
         channel: Channel,
         now: Timestamp,
-    ) -> Result<ChannelSettings, Refused> {
+    ) -> Result<Arc<ChannelSettings>, Refused> {
         let all = deps.store.channels(org).await?;
-        let settings = all.into_iter().find(|settings| settings.channel == channel).ok_or_else(forged)?;
+        let settings = all.into_iter().find(|settings| settings.channel == channel).map(Arc::new);
+        let settings = settings.ok_or_else(forged)?;
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.len() >= REMEMBERED {
             memory.clear();

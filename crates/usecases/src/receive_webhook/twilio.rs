@@ -1,5 +1,7 @@
 //! Twilio: status callbacks and inbound messages, signed with the account's auth token.
 
+use std::sync::Arc;
+
 use channels::Secret;
 use channels::twilio::signature::{Call, SETTINGS_HEADER, SIGNATURE_HEADER, verify};
 use channels::twilio::webhook::{Inbound, Media, OptOutType, parse_inbound, parse_status};
@@ -84,7 +86,7 @@ async fn verified(
     deps: &ReceiveWebhook,
     request: &Request,
     last: &str,
-) -> Result<(OrgId, ChannelSettings, Value), Refused> {
+) -> Result<(OrgId, Arc<ChannelSettings>, Value), Refused> {
     let org = organisation(request)?;
     let (settings, secret) = Known::sender(deps, &org, Channel::Sms).await?;
     let mut url = format!("{}/webhooks/twilio/{org}/{last}", deps.public_base_url);
