@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::FailureCode;
 use serde_json::{Value, json};
-use testing::{Answer, World};
+use testing::{Answer, Credentials, World};
 
 use crate::support::{arrives, assert_once_each, failed_items, settle, summary};
 
@@ -127,15 +127,32 @@ async fn a_sender_that_is_refused_as_a_whole_pauses_and_goes_on_when_the_cause_i
 async fn a_channel_without_credentials_pauses_and_says_so_and_goes_on_when_they_are_there() {
     let world = World::start().await;
     let members = world.members(30).await;
-    world.provider.credentials(false);
+    world.provider.credentials(Credentials::Unfit);
     let id = world.send_sms(&members, "Hi").await;
     assert_eq!(world.drain().await, 0, "no job fails for it");
     assert!(world.provider.calls().is_empty());
     let paused = world.action(id).await["paused"].clone();
     assert!(paused["reason"].as_str().unwrap_or_default().contains("credentials"), "{paused}");
 
-    world.provider.credentials(true);
+    world.provider.credentials(Credentials::Whole);
     world.live(10 * MINUTE).await;
+    assert_once_each(&world, 30);
+    settle(&world).await;
+    assert_eq!(summary(&world.action(id).await), ("completed".into(), [30, 0, 0, 0, 0]));
+}
+
+#[tokio::test]
+async fn credentials_that_nobody_can_read_for_an_hour_fail_nobody() {
+    let world = World::start().await;
+    let members = world.members(30).await;
+    world.provider.credentials(Credentials::NoAnswer);
+    let id = world.send_sms(&members, "Hi").await;
+    world.pass(60 * MINUTE).await;
+    assert!(world.provider.calls().is_empty());
+    assert_eq!(summary(&world.action(id).await), ("delegated".into(), [0, 0, 0, 0, 30]));
+
+    world.provider.credentials(Credentials::Whole);
+    world.pass(5 * MINUTE).await;
     assert_once_each(&world, 30);
     settle(&world).await;
     assert_eq!(summary(&world.action(id).await), ("completed".into(), [30, 0, 0, 0, 0]));

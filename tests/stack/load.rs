@@ -7,7 +7,7 @@ use local::load::{Options, run};
 async fn measured(channel: &'static str, recipients: usize) {
     let latency = Duration::from_millis(5);
     let options = Options { recipients, channel, latency, send_only: true, data: None };
-    let (table, json, _) = run(&options).await.expect("the harness measures");
+    let (table, json, _) = run(&options, std::future::pending()).await.expect("the harness measures");
     let (send, total) = (&json["send"], recipients);
     assert_eq!((&send["duplicates"], &send["lost"]), (&0.into(), &0.into()), "{json:#}");
     assert_eq!(send["actions"][0]["status"], "completed");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use domain::OrgId;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -93,8 +94,10 @@ impl Source {
             Self::SecretsManager { client, prefix } => {
                 let answer = client.get_secret_value().secret_id(format!("{prefix}/{name}")).send().await;
                 let answer = answer.map_err(|e| match e.as_service_error() {
-                    Some(service) if service.is_resource_not_found_exception() => SecretError::NotFound,
-                    _ => SecretError::Unavailable(e.into()),
+                    Some(service) => {
+                        refused(service.code()).unwrap_or_else(|| SecretError::Unavailable(e.into()))
+                    }
+                    None => SecretError::Unavailable(e.into()),
                 })?;
                 let text = answer.secret_string.ok_or(SecretError::Unfit("text"))?;
                 serde_json::from_str(&text).map_err(|_| SecretError::Unfit("JSON"))
@@ -103,9 +106,33 @@ impl Source {
     }
 }
 
+/// What somebody has to change before the secret can be read, if that is what the answer says
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors>).
+fn refused(code: Option<&str>) -> Option<SecretError> {
+    match code? {
+        // The second is one that somebody has deleted: it stays for its recovery window and cannot be read.
+        "ResourceNotFoundException" | "InvalidRequestException" => Some(SecretError::NotFound),
+        "DecryptionFailure" | "AccessDeniedException" => Some(SecretError::Unfit("the right to be read")),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_somebody_must_mend_is_told_from_a_service_that_does_not_answer() {
+        for code in ["ResourceNotFoundException", "InvalidRequestException"] {
+            assert!(matches!(refused(Some(code)), Some(SecretError::NotFound)), "{code}");
+        }
+        for code in ["DecryptionFailure", "AccessDeniedException"] {
+            assert!(matches!(refused(Some(code)), Some(SecretError::Unfit(_))), "{code}");
+        }
+        for code in [None, Some("InternalServiceError"), Some("ThrottlingException")] {
+            assert!(refused(code).is_none(), "{code:?}");
+        }
+    }
 
     #[tokio::test]
     async fn the_stages_keys_are_no_organisations_secret() {

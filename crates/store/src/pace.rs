@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::{self, retry::RetryConfig};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::pace::{Day, Grid, Meter, Outlook, Slowed, Terms};
@@ -193,10 +194,11 @@ impl Store {
         }
     }
 
-    /// Takes messages out of the count of a quarter of an hour that had slots and were not sent after all.
+    /// Takes messages out of the count of a quarter of an hour that had slots and were not sent after all. It is asked once: a second try could not know
+    /// whether the first was heard, and would take them out twice.
     ///
     /// # Errors
-    /// If DynamoDB gives no answer; then they stay counted, which is safe.
+    /// If DynamoDB gives no answer; then they may stay counted, which is safe.
     pub async fn uncount_messages(
         &self,
         org: &OrgId,
@@ -212,7 +214,8 @@ impl Store {
             .expression_attribute_names("#quarter", "quarter")
             .expression_attribute_values(":messages", n(messages))
             .expression_attribute_values(":quarter", n(quarter));
-        conditional(update.send().await).map(drop)
+        let once = config::Builder::new().retry_config(RetryConfig::disabled());
+        conditional(update.customize().config_override(once).send().await).map(drop)
     }
 
     /// Records that the provider asked for patience, unless somebody has just done so.

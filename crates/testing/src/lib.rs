@@ -9,7 +9,7 @@ pub mod transport;
 mod world;
 
 pub use inbound::{PUBLIC_BASE_URL, Writes, secret_of, twilio_status, whatsapp_status};
-pub use provider::{Answer, Provider, Question, Seen, Told};
+pub use provider::{Answer, Credentials, Provider, Question, Seen, Told};
 pub use sources::{CountingIds, TestClock};
 pub use world::{Contents, Functions, Redelivery, Snapshot, Wiring, World, queue_of, url_of};
 

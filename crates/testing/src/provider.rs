@@ -32,6 +32,27 @@ pub struct Seen {
     pub at: Timestamp,
 }
 
+/// What the secrets hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// The provider's credentials.
+    Whole,
+    /// Only a part of them.
+    Unfit,
+    /// Nobody knows: where they are kept does not answer.
+    NoAnswer,
+}
+
+impl Credentials {
+    fn check(self) -> Result<(), SecretError> {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Unfit => Err(SecretError::Unfit("a token")),
+            Self::NoAnswer => Err(SecretError::Unavailable("as told".into())),
+        }
+    }
+}
+
 /// What the provider does with a message.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -99,7 +120,7 @@ struct Inner {
     questions: Vec<Question>,
     accepted: Vec<Seen>,
     calls: Vec<Seen>,
-    credentials: bool,
+    credentials: Credentials,
 }
 
 impl Provider {
@@ -111,7 +132,7 @@ impl Provider {
             questions: Vec::new(),
             accepted: Vec::new(),
             calls: Vec::new(),
-            credentials: true,
+            credentials: Credentials::Whole,
         };
         Self { inner: Arc::new(Mutex::new(inner)), tokens, clock }
     }
@@ -164,9 +185,9 @@ impl Provider {
         })
     }
 
-    /// Whether the secrets hold the provider's credentials from now on.
-    pub fn credentials(&self, there: bool) {
-        self.lock().credentials = there;
+    /// What the secrets hold from now on.
+    pub fn credentials(&self, credentials: Credentials) {
+        self.lock().credentials = credentials;
     }
 
     /// Everything that was accepted, in order: the ledger.
@@ -234,9 +255,7 @@ impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
         settings: &ChannelSettings,
         _secret: &Value,
     ) -> Result<FakeSender, SecretError> {
-        if !self.0.lock().credentials {
-            return Err(SecretError::Unfit("a token"));
-        }
+        self.0.lock().credentials.check()?;
         Ok(FakeSender {
             provider: self.0.clone(),
             channel: Self::CHANNEL,
@@ -279,7 +298,8 @@ impl Ask for FakeAsk {
     type LookUp = Provider;
 
     fn connect(&self, _: &ChannelSettings, _: &Value) -> Result<Provider, SecretError> {
-        if self.0.lock().credentials { Ok(self.0.clone()) } else { Err(SecretError::Unfit("a token")) }
+        self.0.lock().credentials.check()?;
+        Ok(self.0.clone())
     }
 }
 

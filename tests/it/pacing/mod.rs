@@ -5,6 +5,7 @@ mod follow;
 mod rate;
 mod refused;
 mod renew;
+mod slow;
 
 use std::time::Duration;
 

@@ -61,7 +61,6 @@ async fn a_limit_per_day_spreads_a_send_over_days_and_says_so() {
     let members = world.members(250).await;
     let body = json!({
         "type": "send_message", "target_ids": members, "messages": [{ "channel": "sms", "body": "Hi" }],
-        "expires_at": (now(&world) + Duration::from_hours(100)).to_string(),
     });
     let preview = world.ok("POST /bulk-actions/preview", &[], body.clone()).await;
     assert_eq!(preview["spans_days"], 3);

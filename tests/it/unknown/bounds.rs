@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::receipt::Report;
 use serde_json::{Value, json};
-use testing::{Answer, Told, World};
+use testing::{Answer, Credentials, Told, World};
 
 use super::{MINUTE, asked, messages, statuses, told};
 use crate::support::summary;
@@ -87,12 +87,12 @@ async fn credentials_that_are_missing_or_wrong_keep_nothing_from_settling() {
     let members = world.members(2).await;
     let first = world.send_sms(&members, "Hi").await;
     world.drain().await;
-    world.provider.credentials(false);
+    world.provider.credentials(Credentials::Unfit);
     world.live(2 * MINUTE).await;
     assert_eq!(summary(&world.action(first).await), ("completed".into(), [0, 0, 0, 2, 0]));
     assert_eq!(asked(&world), (0, 0));
 
-    world.provider.credentials(true);
+    world.provider.credentials(Credentials::Whole);
     world.provider.tell(|_| Told::Refused);
     let second = world.send_sms(&members, "Hi").await;
     world.drain().await;

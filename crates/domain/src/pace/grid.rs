@@ -31,6 +31,11 @@ impl Grid {
         u64::try_from(before * self.thousandths() / per_thousand() + 1).unwrap_or(u64::MAX)
     }
 
+    /// The last slot that begins at `at` or earlier; slot 0 if none does.
+    pub fn last_until(&self, at: Timestamp) -> u64 {
+        self.first_from(at + Duration::from_millis(1)).saturating_sub(1)
+    }
+
     /// Whether a call for `slot` may begin at `now`.
     pub fn is_open(&self, slot: u64, now: Timestamp) -> bool {
         let begin = self.begin(slot);
@@ -82,6 +87,8 @@ mod tests {
             let slot = grid.first_from(at);
             prop_assert!(grid.begin(slot) >= at);
             prop_assert!(slot == 0 || grid.begin(slot - 1) < at);
+            let last = grid.last_until(at);
+            prop_assert!(grid.begin(last) <= at && grid.begin(last + 1) > at);
         }
 
         #[test]

@@ -120,10 +120,11 @@ impl Meter {
         let from = self.slowed.map_or(now, |slowed| slowed.until.max(now));
         let first = self.grid.first_from(from);
         let free = first.max(self.next);
-        let horizon = self.grid.first_from(now + ahead.horizon());
-        if free > horizon {
+        // A slot that is long may begin far behind the horizon though it is the next one: nobody sleeps until then.
+        if self.grid.begin(free) > now + ahead.horizon() {
             return Taking::Wait(self.grid.begin(free) - ahead.horizon());
         }
+        let horizon = self.grid.last_until(now + ahead.horizon());
         let slots = units.saturating_mul(stride);
         // A clock that is behind does not turn the day back.
         let quarter = Day::quarter_of(self.grid.begin(free + slots)).max(self.day.quarter);
@@ -259,6 +260,24 @@ mod tests {
                 now = now + Duration::from_millis(2);
             }
             prop_assert!(calls * 100 >= 97 * 60 * usize::from(per_second), "{calls}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_gets_a_slot_that_begins_behind_its_horizon(
+            thousandths in 10_u32..100_000, direct in any::<bool>(), waits in proptest::collection::vec(0_u64..200_000, 1..30),
+        ) {
+            let mut now = Timestamp::from_secs(1_000_000);
+            let terms = Terms { rate: Rate::of_thousandths(thousandths).unwrap(), per_day: None };
+            let ahead = if direct { Ahead::Direct } else { Ahead::Bulk };
+            let mut meter = Meter::new(terms, now);
+            for wait in waits {
+                now = now + Duration::from_millis(wait);
+                for slot in take(&mut meter, terms, ahead, 1, now).unwrap_or_default() {
+                    prop_assert!(slot <= now + ahead.horizon(), "{slot:?} at {now:?}");
+                }
+            }
         }
     }
 

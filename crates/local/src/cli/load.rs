@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::args::Channel;
+use super::{args::Channel, up::Signals};
 use crate::load;
 
 #[derive(Debug, Args)]
@@ -41,13 +41,14 @@ pub(super) async fn run(load: &Load) -> Result<ExitCode> {
         send_only: load.send_only,
         data: load.data.clone(),
     };
-    let (table, json, holds) = load::run(&options).await?;
+    let mut stop = Signals::new()?;
+    let (table, json, holds) = load::run(&options, stop.next()).await?;
     let json = serde_json::to_string_pretty(&json)?;
+    eprintln!("\n{table}\n");
+    println!("{json}");
     if let Some(file) = &load.json {
         std::fs::write(file, format!("{json}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    eprintln!("\n{table}\n");
-    println!("{json}");
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

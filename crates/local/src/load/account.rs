@@ -59,6 +59,8 @@ pub(super) struct Kept {
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) counts: BTreeMap<Kind, Count>,
+    /// Read and write units by table.
+    pub(super) tables: BTreeMap<String, (f64, f64)>,
     /// When each function last wrote a row.
     pub(super) last_row: BTreeMap<String, Instant>,
     /// Requests to providers, and those of them in which the text stands that was looked for.
@@ -82,6 +84,7 @@ impl Account {
     fn new() -> Self {
         Self {
             counts: BTreeMap::new(),
+            tables: BTreeMap::new(),
             last_row: BTreeMap::new(),
             providers: 0,
             found: 0,
@@ -103,6 +106,11 @@ impl Account {
         sum
     }
 
+    /// Read units of all calls.
+    pub(super) fn reads(&self) -> f64 {
+        self.sum(|kind| kind.service == Service::DynamoDb).reads
+    }
+
     fn enter(&mut self, tapped: &Tapped) {
         let sqs = tapped.service == Service::Sqs;
         let kind = Kind {
@@ -115,6 +123,8 @@ impl Account {
         for units in &tapped.units {
             reads += units.reads;
             writes += units.writes;
+            let table = self.tables.entry(units.table.clone()).or_default();
+            *table = (table.0 + units.reads, table.1 + units.writes);
             row |= units.writes > 0.0 && units.table.contains("message-logs");
         }
         if row {

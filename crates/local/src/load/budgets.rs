@@ -15,6 +15,8 @@ pub(super) struct Budget {
     pub(super) aim: f64,
     /// Whether it is the better the greater it is.
     pub(super) more_is_better: bool,
+    /// Whether something else holds that is as good as the bound.
+    otherwise: bool,
 }
 
 /// How a figure stands to its bounds.
@@ -39,12 +41,17 @@ impl Budget {
         value: Option<f64>,
         [must, aim]: [f64; 2],
     ) -> Self {
-        Self { name, what, unit, value, must, aim, more_is_better: false }
+        Self { name, what, unit, value, must, aim, more_is_better: false, otherwise: false }
     }
 
     /// A figure that is to be great.
     pub(super) fn at_least(self) -> Self {
         Self { more_is_better: true, ..self }
+    }
+
+    /// A figure that may be worse if `holds`.
+    pub(super) fn or(self, holds: bool) -> Self {
+        Self { otherwise: holds, ..self }
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -55,6 +62,7 @@ impl Budget {
             (None, _) | (_, None) => Verdict::NotMeasured,
             (Some(true), _) => Verdict::Aim,
             (_, Some(true)) => Verdict::Must,
+            _ if self.otherwise => Verdict::Must,
             _ => Verdict::Missed,
         }
     }

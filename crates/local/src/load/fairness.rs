@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::{
     ground::{Ground, ids, request, tell},
-    send,
+    median, send,
 };
 use crate::secrets;
 
@@ -30,10 +30,10 @@ pub(super) struct Fairness {
 /// Measures by SMS, whose two senders are told apart by their accounts.
 pub(super) async fn measure(ground: &Ground) -> Result<Fairness> {
     tell(&format!("{SMALL} recipients alone, then beside {LARGE}"));
-    let alone = median(ground).await?;
+    let alone = some(ground).await?;
     let action = send::create(&ground.large.api, &request("sms", &ids(0..LARGE))).await?;
     tokio::time::sleep(HEAD_START).await;
-    let beside = median(ground).await?;
+    let beside = some(ground).await?;
     let going_on = ground.large.api.get(&format!("/bulk-actions/{action}")).await?;
     ensure!(!crate::cli::is_settled(&going_on), "the large send was over too soon to compare with");
     // What follows is to have the machine to itself.
@@ -41,13 +41,12 @@ pub(super) async fn measure(ground: &Ground) -> Result<Fairness> {
     Ok(Fairness { alone, beside })
 }
 
-async fn median(ground: &Ground) -> Result<Duration> {
+async fn some(ground: &Ground) -> Result<Duration> {
     let mut all = Vec::new();
     for _ in 0..TRIES {
         all.push(one(ground).await?);
     }
-    all.sort_unstable();
-    Ok(all.get(TRIES / 2).copied().unwrap_or_default())
+    Ok(median(all.into_iter()))
 }
 
 async fn one(ground: &Ground) -> Result<Duration> {

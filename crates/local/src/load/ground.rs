@@ -6,16 +6,24 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value as Json, json};
 
-use super::{Options, account::Accountant};
+use super::{
+    Options,
+    account::{Account, Accountant},
+};
 use crate::{Binaries, Stack, StackOptions, api::Api, clock, data::DataFolder, jwt::Grant, secrets};
 
 /// Members in one import (the API's limit).
 const IMPORT: usize = 5_000;
 /// Messages per second that the senders are allowed: more than this machine sends.
 const RATE: u32 = 10_000;
+/// How often reconcile runs, and how many minutes are waited for one in which it finds nothing to do.
+pub(super) const TICK: Duration = Duration::from_mins(1);
+const MINUTES: usize = 6;
+/// Reads of a minute below which nothing of earlier sends is being counted any more.
+const IDLE: f64 = 20.0;
 /// What is sent by SMS and email.
 pub(super) const BODY: &str = "Hi {{member.first_names}}, service is at 10:00";
 /// The WhatsApp template.
@@ -97,6 +105,22 @@ impl Ground {
         }
         let neighbours: Vec<Json> = (0..10).map(|number| member(number, "157")).collect();
         import(&self.small.api, &neighbours).await
+    }
+
+    /// Waits until reconcile has counted what earlier sends left behind, and answers the read units of a minute after that.
+    pub(super) async fn idle_tick(&self) -> Result<f64> {
+        tell("waiting for a minute in which nothing is due");
+        let read = || self.accountant.look(Account::reads);
+        let mut before = read();
+        for _ in 0..MINUTES {
+            tokio::time::sleep(TICK).await;
+            let reads = read() - before;
+            if reads < IDLE {
+                return Ok(reads);
+            }
+            before += reads;
+        }
+        bail!("reconcile found something to do for {MINUTES} minutes")
     }
 
     /// Makes sure that the large organisation has the members `m0`, `m1`, ... up to `count`.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::account::{Call, Kept};
 
-/// The most of a second, and where.
+/// The most units of a second, counted from the beginning.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Hottest {
     pub(super) writes: f64,

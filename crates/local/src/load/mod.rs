@@ -8,9 +8,11 @@
 //! | `ground` | the stack, its organisations and members |
 //! | `send` | one send, from the request until everybody is settled |
 //! | `floor` | the same calls again, as fast as they go |
+//! | `hottest` | the most that one partition key took |
 //! | `requests` | preview and acceptance of 100,000 targets; webhooks at 500 a second |
 //! | `fairness` | a small send beside a large one |
 //! | `silence` | a receipt window with silent recipients |
+//! | `sizes` | deployed functions, as far as they were built |
 //! | `budgets`, `prices`, `report` | what must be, what it costs, what is printed |
 
 mod account;
@@ -40,7 +42,7 @@ const REFERENCE: usize = 10_000;
 const TARGETS: usize = 100_000;
 /// Above this, calls are counted but not kept for a replay.
 const LARGEST_FLOOR: usize = 200_000;
-/// How often a send is made that a floor is compared with: about as often as its calls are replayed. The fastest counts of both.
+/// How often a send is made that a floor is compared with, and how often its calls are replayed: the medians are compared.
 const SENDS: usize = 3;
 
 /// What to measure.
@@ -58,13 +60,17 @@ pub struct Options {
     pub data: Option<PathBuf>,
 }
 
-/// Measures, telling its progress on standard error, and answers the table for people and the JSON object.
+/// Measures until `stop`, telling its progress on standard error, and answers the table for people, the JSON object, and whether every budget holds that
+/// was measured.
 ///
 /// # Errors
 /// When the stack does not start or does not do what it is asked.
-pub async fn run(options: &Options) -> Result<(String, Json, bool)> {
+pub async fn run(options: &Options, stop: impl Future<Output = ()>) -> Result<(String, Json, bool)> {
     let ground = Ground::lay(options).await?;
-    let measured = measure(&ground, options).await;
+    let measured = tokio::select! {
+        measured = measure(&ground, options) => measured,
+        () = stop => Err(anyhow::anyhow!("stopped before everything was measured")),
+    };
     ground.leave().await;
     let report = measured?;
     Ok((report.table(), report.json(), report.holds()))
@@ -91,10 +97,13 @@ async fn measure(ground: &Ground, options: &Options) -> Result<Report> {
     report.memory = processes::peak_memory()?;
     report.references.extend(reference(ground, options).await?);
     if let Some(before) = before {
-        report.floor = Some(floor::find(ground, before, &sent).await?);
+        let replays = floor::Replays::new(ground, before, &sent);
+        let mut floor = replays.find().await?;
         for _ in 1..SENDS {
             report.repeats.push(send::run(ground, options, options.recipients, false).await?);
+            replays.again(&mut floor).await?;
         }
+        report.floor = Some(floor);
     }
     report.send = Some(Sent { trace: Vec::new(), ..sent });
     report.webhooks = Some(requests::webhooks(ground).await?);
@@ -109,6 +118,13 @@ async fn reference(ground: &Ground, options: &Options) -> Result<Option<Sent>> {
         return Ok(None);
     }
     send::run(ground, options, REFERENCE, false).await.map(Some)
+}
+
+/// The one in the middle; zero of none.
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// A part of a whole; 0 of nothing.

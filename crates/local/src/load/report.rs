@@ -77,6 +77,7 @@ impl Report {
             "holds": self.holds(),
             "budgets": budgets,
             "send": self.send.as_ref().map(sent_json),
+            "run_s": self.run_time().as_secs_f64(),
             "repeats": self.repeats.iter().map(sent_json).collect::<Vec<_>>(),
             "references": self.references.iter().map(sent_json).collect::<Vec<_>>(),
             "floor": self.floor.as_ref().map(floor_json),
@@ -134,10 +135,10 @@ impl Report {
 }
 
 fn floor_json(floor: &Floor) -> Json {
-    let tried: Vec<Json> = floor.tried.iter().map(replayed_json).collect();
+    let all = |replays: &[Replayed]| replays.iter().map(replayed_json).collect::<Vec<_>>();
     json!({
-        "s": floor.fastest.took.as_secs_f64(), "concurrency": floor.fastest.concurrency, "calls": floor.calls,
-        "tried": tried,
+        "s": floor.took().as_secs_f64(), "calls": floor.calls, "tried": all(&floor.tried),
+        "at_the_fastest_concurrency": all(&floor.fastest),
     })
 }
 
@@ -181,9 +182,14 @@ fn sent_json(sent: &Sent) -> Json {
         "ms_per_message": per(sent.delivered.as_secs_f64() * 1e3, sent.recipients),
         "cpu_s": sent.times.json(),
         "recipients_per_cpu_second": figures::per_cpu_second(sent),
-        "hottest_partition": {"writes_per_second": sent.hottest.writes, "reads_per_second": sent.hottest.reads},
+        "hottest_partition": sent.hottest.as_ref().map(|hottest| json!({
+            "writes_per_second": hottest.writes, "reads_per_second": hottest.reads,
+        })),
         "provider_calls": sent.account.providers,
         "calls": calls,
+        "units_per_message": sent.account.tables.iter().map(|(table, (reads, writes))| {
+            (table.clone(), json!({"reads": per(*reads, sent.recipients), "writes": per(*writes, sent.recipients)}))
+        }).collect::<BTreeMap<_, _>>(),
         "invocations": sent.worked.iter().map(|(name, worked)| (name.clone(), worked.invocations)).collect::<BTreeMap<_, _>>(),
         "dollars_per_million_messages": dollars,
         "dollars_per_million_messages_total": dollars.values().sum::<f64>(),

@@ -40,9 +40,10 @@ pub(super) struct Sent {
     pub(super) times: Times,
     /// What each function did until then.
     pub(super) worked: BTreeMap<String, Worked>,
-    /// Until it was settled.
+    /// Until it was settled, and if its calls were kept until reconcile had counted it for the last time.
     pub(super) account: Account,
-    pub(super) hottest: Hottest,
+    /// Of a send whose calls were kept.
+    pub(super) hottest: Option<Hottest>,
     pub(super) tally: Tally,
     /// The actions, as the API shows them.
     pub(super) actions: Vec<Json>,
@@ -89,9 +90,12 @@ pub(super) async fn run(ground: &Ground, options: &Options, recipients: usize, k
     tell(&format!("delivered after {:.2} s", delivered.as_secs_f64()));
     let actions = settled(&ground.large.api, &actions).await?;
     let settled = began.elapsed();
+    if keep {
+        ground.idle_tick().await?;
+    }
     let mut account = ground.accountant.end();
     let mut trace = std::mem::take(&mut account.trace);
-    let hottest = hottest::of(&trace, began);
+    let hottest = keep.then(|| hottest::of(&trace, began));
     trace.retain(|kept| kept.at <= began + delivered);
     let tally = ground.stack.simulators().tally(before.last).await?;
     Ok(Sent {

@@ -5,14 +5,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Result, bail};
-use engine::Service;
+use anyhow::Result;
 use serde_json::json;
 
 use super::{
     Options,
-    account::Account,
-    ground::{Ground, ids, import, member, request, tell},
+    ground::{Ground, TICK, ids, import, member, request, tell},
     per, send,
 };
 
@@ -21,12 +19,8 @@ const RECIPIENTS: usize = 2_000;
 const SILENT: usize = 40;
 /// The short window, in seconds.
 const WINDOW_S: u64 = 70;
-/// Reads of a tick below which nothing of earlier sends is being counted any more, and how many minutes are waited for one.
-const IDLE: f64 = 20.0;
-const MINUTES: usize = 6;
 /// Ticks in 24 hours.
 const TICKS: f64 = 1_440.0;
-const TICK: Duration = Duration::from_mins(1);
 
 /// Read units.
 #[derive(Debug, Clone)]
@@ -44,7 +38,7 @@ pub(super) struct Silence {
 /// Measures by SMS.
 pub(super) async fn measure(ground: &Ground, options: &Options) -> Result<Silence> {
     let api = &ground.large.api;
-    let idle_tick = idle_tick(ground).await?;
+    let idle_tick = ground.idle_tick().await?;
     tell(&format!("{RECIPIENTS} recipients, {SILENT} of them silent, through a window of {WINDOW_S} s"));
     let silent: Vec<_> = (0..SILENT)
         .map(|number| {
@@ -70,29 +64,11 @@ pub(super) async fn measure(ground: &Ground, options: &Options) -> Result<Silenc
     let measured = ground.accountant.end();
     send::settled(api, &[action]).await?;
 
-    let per_message = per(reads(&measured), RECIPIENTS);
+    let per_message = per(measured.reads(), RECIPIENTS);
     let over_a_day = per_message + per(idle_tick * TICKS, options.recipients);
     let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
     for (kind, count) in &measured.counts {
         *by_function.entry(kind.caller.clone()).or_default() += count.reads;
     }
     Ok(Silence { per_message, idle_tick, over_a_day, by_function })
-}
-
-/// Waits until what earlier sends left behind has been counted, and answers what a tick then reads.
-async fn idle_tick(ground: &Ground) -> Result<f64> {
-    tell("waiting for a minute in which nothing is due");
-    for _ in 0..MINUTES {
-        ground.accountant.begin(false, None);
-        tokio::time::sleep(TICK).await;
-        let reads = reads(&ground.accountant.end());
-        if reads < IDLE {
-            return Ok(reads);
-        }
-    }
-    bail!("reconcile found something to do for {MINUTES} minutes")
-}
-
-fn reads(account: &Account) -> f64 {
-    account.sum(|kind| kind.service == Service::DynamoDb).reads
 }

@@ -204,7 +204,13 @@ impl World {
 
     /// Runs one job as its function would.
     async fn run(&self, name: &str, body: &str) -> anyhow::Result<()> {
-        self.functions.run(name, body, self.clock.now() + Duration::from_mins(1)).await
+        let deadline = self.clock.now() + Duration::from_mins(1);
+        let done = self.functions.run(name, body, deadline).await;
+        assert!(
+            self.clock.now() <= deadline,
+            "{name} goes on after its time: in AWS it would have been stopped"
+        );
+        done
     }
 
     /// Messages on a queue, those with a delay included.

@@ -59,7 +59,6 @@ pub(super) async fn create(
 
     let action = Action {
         schedule_at: wanted.schedule_at,
-        expires_at: times.expires_at,
         routing: wanted.routing,
         dedupe: wanted.dedupe,
         duplicates_removed,
@@ -72,6 +71,7 @@ pub(super) async fn create(
         as_given: body.get("messages").cloned().unwrap_or_default(),
     };
     let action = planned(action, &frozen.messages, &senders, &targets, times.leaves_at);
+    let action = Action { expires_at: times.expires_at.unwrap_or(action.expires_at), ..action };
     // Targets first: an action that can be found can be carried out.
     deps.store.freeze_targets(org, action.id, &targets, action.expires_at).await?;
     for _ in 0..TRIES {
@@ -100,7 +100,8 @@ fn windows(channels: &[ChannelSettings]) -> std::collections::BTreeMap<Channel, 
     channels.iter().map(|settings| (settings.channel, settings.receipt_window_s)).collect()
 }
 
-/// An action with its targets, and with what follows from their number and from when it is to leave.
+/// An action with its targets, and with what follows from their number and from when it is to leave. It is useful for a day after the last message was to
+/// leave: what its sender sends in three days does not expire after one.
 pub(super) fn planned(
     action: Action,
     messages: &[Content],
@@ -122,6 +123,7 @@ pub(super) fn planned(
         total: targets.iter().map(rows).sum(),
         estimated_completion: Some(estimate.completion),
         spans_days: Some(estimate.spans_days),
+        expires_at: estimate.completion + USEFUL_FOR,
         handed_out,
         fan_out_at: leaves_at,
         due_at: Some(due),
@@ -158,7 +160,8 @@ pub(super) async fn again(store: &Store, org: &OrgId, made: &str, now: Timestamp
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) leaves_at: Timestamp,
-    pub(super) expires_at: Timestamp,
+    /// `None` follows from what its senders can do.
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 impl Times {
@@ -192,7 +195,7 @@ impl Times {
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
         }
-        Ok(Self { leaves_at, expires_at: wanted.expires_at.unwrap_or(leaves_at + USEFUL_FOR) })
+        Ok(Self { leaves_at, expires_at: wanted.expires_at })
     }
 }
 

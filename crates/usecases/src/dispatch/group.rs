@@ -40,6 +40,8 @@ pub(super) enum Sent {
     Lost,
     /// Nobody was called: the sender was paused meanwhile.
     Resting,
+    /// Nobody was called: by the sender's present pace these are too many for one group.
+    TooMany,
 }
 
 /// A row and what it says, or why it cannot be said.
@@ -105,20 +107,21 @@ pub(super) async fn send<C: Connect>(
     };
     if line.resting(deps.clock.now()) {
         put_back(deps, work, before).await?;
-        (work.parcel.mark, work.parcel.left) = (before.slot, before.left);
         return Ok(Sent::Resting);
     }
 
     let mut group: Vec<InHandNow> =
         letters.into_iter().map(|letter| InHandNow { letter, called: None }).collect();
     for round in 0..ROUNDS {
+        if round > 0 && !work.has_time_for_a_group(deps.clock.now(), line.sender.timeout()) {
+            break;
+        }
         match call_in_turn(deps, work, line, &mut gate, &mut group).await {
             Ok(None) => {}
             // Nobody was called yet: without its mark the group is not unknown but simply not sent.
-            Ok(Some(at)) if round == 0 => {
+            Ok(Some(instead)) if round == 0 => {
                 put_back(deps, work, before).await?;
-                (work.parcel.mark, work.parcel.left) = (before.slot, before.left);
-                return Ok(Sent::NotBefore(at));
+                return Ok(instead);
             }
             Err(error) if round == 0 => return given_up(deps, work, before, error).await,
             // What was answered has to be recorded before anything else.
@@ -139,22 +142,27 @@ async fn read_gate<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>) -> Result<Ga
     Ok(Gate { opt_outs: deps.store.opt_outs_since(&work.action.org_id, since).await?, read_at })
 }
 
-/// One try of those of the group that were not called yet, each in its slot. If the sender has no slots, when it may have some.
+/// One try of those of the group that were not called yet, each in its slot; or why nobody was called.
 async fn call_in_turn<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
     line: &mut Line<C::Sender>,
     gate: &mut Gate,
     group: &mut [InHandNow],
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Option<Sent>, Error> {
     let org = &work.action.org_id;
     let mut waiting: Vec<&mut InHandNow> = group.iter_mut().filter(|one| one.called.is_none()).collect();
     let units: u64 = waiting.iter().map(|one| one.letter.units(C::CHANNEL)).sum();
     let messages = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
     let slots = match slots::take(deps, org, line, units, messages).await? {
         Turn::Ours(slots) => slots,
-        Turn::NotBefore(at) => return Ok(Some(at)),
+        Turn::NotBefore(at) => return Ok(Some(Sent::NotBefore(at))),
+        Turn::TooMany => return Ok(Some(Sent::TooMany)),
     };
+    // It was looked at again if slots had to be waited for.
+    if line.resting(deps.clock.now()) {
+        return Ok(Some(Sent::Resting));
+    }
     if slots.begin(units.saturating_sub(1)).since(gate.read_at) + NEAR > GATE_HOLDS {
         let near = slots.begin(0) - NEAR;
         deps.timer.sleep(near.since(deps.clock.now())).await;
@@ -230,16 +238,17 @@ async fn finish<C: Connect>(
 }
 
 /// Takes the mark back before the first call: without its mark the group is not unknown but simply not sent.
-async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &Work<'_>, mark: Mark) -> Result<(), Error> {
+async fn put_back<C: Connect>(deps: &Dispatch<C>, work: &mut Work<'_>, mark: Mark) -> Result<(), Error> {
     let (org, send, now) = (&work.action.org_id, work.action.id.ulid(), deps.clock.now());
     deps.store.move_mark(org, send, work.parcel, &work.holder, mark, now).await?;
+    (work.parcel.mark, work.parcel.left) = (mark.slot, mark.left);
     Ok(())
 }
 
 /// A fault before the first call.
 async fn given_up<C: Connect>(
     deps: &Dispatch<C>,
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     before: Mark,
     fault: Error,
 ) -> Result<Sent, Error> {

@@ -68,11 +68,23 @@ struct Work<'a> {
     holder: String,
     /// When it was claimed.
     claimed_at: Timestamp,
+    /// When the function must be done.
+    deadline: Timestamp,
     /// Whether it is a reply or a single message.
     ahead: Ahead,
     /// The sender's terms, as far as they are known, and slots per message so far.
     terms: Option<Terms>,
     written: Load,
+    /// Whether a group was handed over under this claim.
+    got_on: bool,
+}
+
+impl Work<'_> {
+    /// Whether the wait for slots, a call's time-out and the record of a group fit into the claim and into the function's time.
+    fn has_time_for_a_group(&self, now: Timestamp, timeout: Duration) -> bool {
+        let until = now + SLOTS + timeout + RECORDING;
+        until <= self.deadline && self.parcel.claim.as_ref().is_some_and(|claim| until <= claim.until)
+    }
 }
 
 /// Why the loop over the groups ended.
@@ -126,9 +138,11 @@ pub async fn dispatch<C: Connect>(
         parcel: &mut parcel,
         holder,
         claimed_at: now,
+        deadline,
         ahead: if direct { Ahead::Direct } else { Ahead::Bulk },
         terms: None,
         written: Load::default(),
+        got_on: false,
     };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
@@ -139,7 +153,7 @@ pub async fn dispatch<C: Connect>(
     if let Some(reason) = no_longer_wanted(&action, work.parcel, deps.clock.now()) {
         end_all(deps, &work, &mut rows, reason).await?;
     }
-    let stop = send_all(deps, &mut work, &mut rows, deadline).await?;
+    let stop = send_all(deps, &mut work, &mut rows).await?;
     release(deps, &work, &rows, stop).await
 }
 
@@ -217,7 +231,6 @@ async fn send_all<C: Connect>(
     deps: &Dispatch<C>,
     work: &mut Work<'_>,
     rows: &mut [Row],
-    deadline: Timestamp,
 ) -> Result<Stop, Error> {
     let mut left = waiting(rows, work.parcel.pass);
     if left.is_empty() {
@@ -227,6 +240,7 @@ async fn send_all<C: Connect>(
     let mut line = match sender::open(deps, org, work.ahead).await? {
         sender::Opened::Line(line) => line,
         sender::Opened::NoCredentials => return Ok(Stop::SenderRefused),
+        sender::Opened::NoAnswer => return Ok(Stop::NotBefore(deps.clock.now() + PROBE_AFTER)),
         sender::Opened::NotConfigured => {
             end_all(deps, work, rows, FailureCode::ChannelNotConfigured).await?;
             return Ok(Stop::Through);
@@ -241,21 +255,20 @@ async fn send_all<C: Connect>(
         if line.resting(deps.clock.now()) {
             return Ok(Stop::SenderRefused);
         }
-        // The wait for slots, a call's time-out and the record of the group must fit into the claim and into the function's time.
-        let until = deps.clock.now() + SLOTS + line.sender.timeout() + RECORDING;
-        if until > deadline || work.parcel.claim.as_ref().is_none_or(|claim| until > claim.until) {
+        if !work.has_time_for_a_group(deps.clock.now(), line.sender.timeout()) {
             return Ok(Stop::OutOfTime);
         }
         let letters = next_group(deps, work, &line, rows, &left);
-        let indexes: Vec<usize> = left.drain(..letters.len()).collect();
+        let beyond = rest(work, left.len() - letters.len());
         // On the heap: what a group keeps is large, and all that waits for it would be as large.
-        let beyond = rest(work, left.len());
         match Box::pin(group::send(deps, work, &mut line, letters, beyond)).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
             group::Sent::Resting => return Ok(Stop::SenderRefused),
             group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
+            group::Sent::TooMany => {}
             group::Sent::Done(changed) => {
-                for (index, row) in indexes.into_iter().zip(changed) {
+                work.got_on = true;
+                for (index, row) in left.drain(..changed.len()).zip(changed) {
                     if let Some(place) = rows.get_mut(index) {
                         *place = row;
                     }
@@ -358,7 +371,8 @@ async fn release<C: Connect>(
     }
 }
 
-/// When it is the turn of the messages that are left, not before `from`. Replies and single sends do not queue up.
+/// When it is the turn of the messages that are left, not before `from`. Replies and single sends do not queue up. Nor does a parcel that got on: it
+/// is its turn, and only its own messages are in its way. Whoever got nothing came too early, and others are served.
 async fn queue_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
@@ -366,6 +380,9 @@ async fn queue_up<C: Connect>(
     from: Timestamp,
 ) -> Result<Timestamp, Error> {
     let (Some(terms), Ahead::Bulk) = (work.terms, work.ahead) else { return Ok(from) };
+    if work.got_on && from <= deps.clock.now() + pacing::ON_QUEUE {
+        return Ok(from);
+    }
     let wanted = pacing::Work { terms, units: left.units, from };
     let start = pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, wanted).await?;
     Ok(pacing::due(start, from))

@@ -191,6 +191,8 @@ pub(super) enum Opened<S> {
     NotConfigured,
     /// The credentials are not there or not complete: the sender is paused and says so.
     NoCredentials,
+    /// Where the credentials are kept gives no answer: that says nothing about the sender, nor about the parcel.
+    NoAnswer,
 }
 
 pub(super) async fn open<C: Connect>(
@@ -210,7 +212,10 @@ pub(super) async fn open<C: Connect>(
             let (state, terms) = (State::of(&settings), Terms::from(&settings));
             Ok(Opened::Line(Line { sender, state, terms, meter, ahead, lead: Duration::ZERO, seen: true }))
         }
-        Err(error @ SecretError::Unavailable(_)) => Err(error.into()),
+        Err(error @ SecretError::Unavailable(_)) => {
+            tracing::error!(org_id = %org, channel = %C::CHANNEL, error = %telemetry::chain(&error), "credentials cannot be read");
+            Ok(Opened::NoAnswer)
+        }
         Err(error @ (SecretError::NotFound | SecretError::Unfit(_))) => {
             let reason = format!("The credentials of this channel cannot be used: {error}");
             deps.store.pause_channel(org, C::CHANNEL, &reason, deps.clock.now()).await?;

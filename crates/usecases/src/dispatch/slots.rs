@@ -43,6 +43,8 @@ pub(super) enum Turn {
     Ours(Slots),
     /// Nothing is free before.
     NotBefore(Timestamp),
+    /// The sender's pace is less than it was when they were put together.
+    TooMany,
 }
 
 /// Takes slots for `messages` messages of `units` slots altogether, waiting a little where others are before us.
@@ -63,6 +65,9 @@ pub(super) async fn take<C: Connect>(
             renew(deps, org, line, Meter::new(line.terms, now)).await?;
             continue;
         };
+        if messages > 1 && units > meter.units_of_a_group(line.terms, now) {
+            return Ok(Turn::TooMany);
+        }
         match meter.taking(line.terms, line.ahead, units, messages, now + line.lead) {
             Taking::Renew(renewed) => renew(deps, org, line, renewed).await?,
             Taking::Wait(until) if until.since(began_at) > PATIENCE => return Ok(Turn::NotBefore(until)),

@@ -14,17 +14,18 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 
 use self::replay::{Step, replay, step};
 use super::{
     ground::{Ground, tell},
+    median,
     processes::Times,
     send::Sent,
 };
 use crate::secrets;
 
-/// Concurrencies that are tried, until one more is slower.
+/// Concurrencies that are tried.
 const CONCURRENCIES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// The first of them that a large run tries: fewer have never been faster.
 const FIRST_OF_LARGE: usize = 8;
@@ -33,10 +34,18 @@ const LARGE: usize = 10_000;
 /// The floor.
 #[derive(Debug, Clone)]
 pub(super) struct Floor {
-    pub(super) fastest: Replayed,
     pub(super) calls: usize,
-    /// All that were tried.
+    /// One of each concurrency that was tried.
     pub(super) tried: Vec<Replayed>,
+    /// Those at the fastest one.
+    pub(super) fastest: Vec<Replayed>,
+}
+
+impl Floor {
+    /// How long a replay takes.
+    pub(super) fn took(&self) -> Duration {
+        median(self.fastest.iter().map(|replayed| replayed.took))
+    }
 }
 
 /// One replay.
@@ -73,6 +82,14 @@ impl Before {
     }
 }
 
+impl Drop for Before {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "{} is left over", self.0.display());
+        }
+    }
+}
+
 /// What a stack keeps of the world.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     for part in ["engine", "simulators"] {
@@ -87,42 +104,51 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Replays the run at several concurrencies and answers the fastest.
-pub(super) async fn find(ground: &Ground, before: Before, sent: &Sent) -> Result<Floor> {
-    let steps: Arc<[Step]> = sent.trace.iter().filter_map(step).collect();
-    tell(&format!("replaying {} calls", steps.len()));
-    let first = if sent.recipients > LARGE { FIRST_OF_LARGE } else { 1 };
-    let before = Arc::new(before);
-    // A thread for each core, which is more than the stack itself makes do with.
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let tried = climb(runtime.handle(), &before, ground.stack.base_url(), &steps, first).await;
-    runtime.shutdown_background();
-    let tried = tried?;
-    std::fs::remove_dir_all(&before.0)?;
-    let fastest =
-        tried.iter().min_by_key(|replayed| replayed.took).cloned().context("nothing was replayed")?;
-    Ok(Floor { fastest, calls: steps.len(), tried })
+/// A run's calls, ready to be made again.
+pub(super) struct Replays {
+    before: Arc<Before>,
+    steps: Arc<[Step]>,
+    base_url: String,
+    large: bool,
 }
 
-/// Tries one concurrency after the other from `first` on, until one more is slower.
-async fn climb(
-    threads: &Handle,
-    before: &Arc<Before>,
-    base_url: &str,
-    steps: &Arc<[Step]>,
-    first: usize,
-) -> Result<Vec<Replayed>> {
-    let mut tried: Vec<Replayed> = Vec::new();
-    for concurrency in CONCURRENCIES.into_iter().filter(|concurrency| *concurrency >= first) {
-        let (before, base_url, steps) = (before.clone(), base_url.to_owned(), steps.clone());
-        let replayed =
-            threads.spawn(async move { replay(&before, &base_url, &steps, concurrency).await }).await??;
-        tell(&format!("{concurrency} at a time: {:.2} s", replayed.took.as_secs_f64()));
-        let slower = tried.last().is_some_and(|last| replayed.took > last.took.mul_f64(1.05));
-        tried.push(replayed);
-        if slower {
-            break;
-        }
+impl Replays {
+    /// The calls of `sent`, which found the data as they were `before`.
+    pub(super) fn new(ground: &Ground, before: Before, sent: &Sent) -> Self {
+        let steps: Arc<[Step]> = sent.trace.iter().filter_map(step).collect();
+        tell(&format!("replaying {} calls", steps.len()));
+        let base_url = ground.stack.base_url().to_owned();
+        Self { before: Arc::new(before), steps, base_url, large: sent.recipients > LARGE }
     }
-    Ok(tried)
+
+    /// Tries the concurrencies, one after the other.
+    pub(super) async fn find(&self) -> Result<Floor> {
+        let first = if self.large { FIRST_OF_LARGE } else { 1 };
+        let mut tried: Vec<Replayed> = Vec::new();
+        for concurrency in CONCURRENCIES.into_iter().filter(|concurrency| *concurrency >= first) {
+            tried.push(self.replay(concurrency).await?);
+        }
+        let fastest = tried.iter().min_by_key(|replayed| replayed.took).cloned();
+        let fastest = vec![fastest.context("nothing was replayed")?];
+        Ok(Floor { calls: self.steps.len(), tried, fastest })
+    }
+
+    /// Once more at the concurrency that was the fastest.
+    pub(super) async fn again(&self, floor: &mut Floor) -> Result<()> {
+        let concurrency = floor.fastest.first().map_or(1, |replayed| replayed.concurrency);
+        floor.fastest.push(self.replay(concurrency).await?);
+        Ok(())
+    }
+
+    async fn replay(&self, concurrency: usize) -> Result<Replayed> {
+        // A thread for each core, which is more than the stack itself makes do with.
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let (before, base_url, steps) = (self.before.clone(), self.base_url.clone(), self.steps.clone());
+        let replayed =
+            runtime.spawn(async move { replay(&before, &base_url, &steps, concurrency).await }).await;
+        runtime.shutdown_background();
+        let replayed = replayed??;
+        tell(&format!("{concurrency} at a time: {:.2} s", replayed.took.as_secs_f64()));
+        Ok(replayed)
+    }
 }

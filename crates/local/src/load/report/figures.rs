@@ -9,7 +9,7 @@ use super::Report;
 use crate::load::{
     account::{Count, Kind},
     budgets::Budget,
-    per,
+    median, per,
     prices::Use,
     send::Sent,
 };
@@ -108,6 +108,11 @@ pub(super) fn action(action: &Json) -> Json {
 }
 
 impl Report {
+    /// How long the send takes until everything is delivered.
+    pub(super) fn run_time(&self) -> Duration {
+        median(self.send.iter().chain(&self.repeats).map(|sent| sent.delivered))
+    }
+
     /// Every budget, and what was measured of it.
     pub(super) fn budgets(&self) -> Vec<Budget> {
         [self.of_the_send(), self.of_its_processor_time(), self.of_size_and_time(), self.of_the_rest()]
@@ -120,12 +125,17 @@ impl Report {
             let sends = || self.send.iter().chain(&self.repeats).chain(&self.references);
             sends().next().map(|_| number_of(sends().map(figure).sum()))
         };
-        let fastest = self.send.iter().chain(&self.repeats).map(|sent| sent.delivered).min();
-        let floor = fastest.zip(self.floor.as_ref());
-        let floor = floor.map(|(run, floor)| run.as_secs_f64() / floor.fastest.took.as_secs_f64());
+        let floor = self.floor.as_ref();
+        let floor = floor.map(|floor| self.run_time().as_secs_f64() / floor.took().as_secs_f64());
         let receipts = |sent: &Sent| per(sqs(sent, receipts_queue), 1) / receipts(sent).max(1.0);
         vec![
-            Budget::new("run_over_floor", "whole run / floor (wall, the fastest of each)", "", floor, [2.0, 1.3]),
+            Budget::new(
+                "run_over_floor",
+                "whole run / floor (wall, medians of three)",
+                "",
+                floor,
+                [2.0, 1.3],
+            ),
             Budget::new(
                 "writes",
                 "write units per message, to delivered and counted",
@@ -221,22 +231,22 @@ impl Report {
         let webhook =
             |thousandths| self.webhooks.as_ref().map(|all| all.within(thousandths).as_secs_f64() * 1e3);
         let (median, last) = (webhook(500), webhook(990));
-        // Either the ratio or two seconds will do: what is faster than that is expressed as a ratio of 2.
-        let fairness = self.fairness.map(|fairness| {
-            let ratio = fairness.beside.as_secs_f64() / fairness.alone.as_secs_f64().max(1e-3);
-            if fairness.beside <= Duration::from_secs(2) { ratio.min(2.0) } else { ratio }
-        });
+        let fairness = self
+            .fairness
+            .map(|fairness| fairness.beside.as_secs_f64() / fairness.alone.as_secs_f64().max(1e-3));
+        let soon_enough = self.fairness.is_some_and(|fairness| fairness.beside <= Duration::from_secs(2));
         let silence = self.silence.as_ref().map(|silence| silence.over_a_day);
         vec![
             Budget::new("acceptance", "accepting 100,000 targets", "s", seconds(self.acceptance), [1.0, 0.3]),
             Budget::new("preview", "preview of 100,000 targets", "s", seconds(self.preview), [10.0, 4.0]),
             Budget::new(
                 "fairness",
-                "10 recipients beside 50,000 / alone (2 also within 2 s)",
+                "10 recipients beside 50,000 / alone, or within 2 s",
                 "",
                 fairness,
                 [2.0, 1.2],
-            ),
+            )
+            .or(soon_enough),
             Budget::new("webhook_median", "receive-webhook at 500/s, median", "ms", median, [10.0, 3.0]),
             Budget::new("webhook_99", "receive-webhook at 500/s, 99th percentile", "ms", last, [50.0, 15.0]),
             Budget::new(
