@@ -27,13 +27,13 @@ async fn a_sender_of_one_message_a_minute_leaves_nobody_out() {
 #[tokio::test]
 async fn a_reply_of_a_slow_sender_waits_for_its_slot_and_is_not_lost() {
     let world = World::start().await;
-    change(&world, "sms", json!({ "rate_per_second": 0.02 })).await;
+    change(&world, "sms", json!({ "rate_per_second": 0.01 })).await;
     let members = world.members(3).await;
     for member in &members {
         let message = json!({ "member_id": member, "channel": "sms", "body": "Hi" });
         world.ok("POST /messages", &[], message).await;
     }
-    world.pass(4 * MINUTE).await;
+    world.pass(6 * MINUTE).await;
     assert_once_each(&world, 3);
 }
 

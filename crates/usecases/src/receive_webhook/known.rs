@@ -20,8 +20,11 @@ const REMEMBERED: usize = 1000;
 /// What is remembered.
 #[derive(Debug, Default)]
 pub struct Known {
-    memory: Mutex<HashMap<(OrgId, Channel), (Timestamp, Arc<ChannelSettings>)>>,
+    memory: Mutex<HashMap<(OrgId, Channel), Read>>,
 }
+
+/// Settings, and when they were read.
+type Read = (Timestamp, Arc<ChannelSettings>);
 
 impl Known {
     /// A channel's settings and its provider's secret. An organisation or channel that does not exist is answered like a forged call.
