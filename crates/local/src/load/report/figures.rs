@@ -193,7 +193,8 @@ impl Report {
                 of.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, bytes)| *bytes).max();
             largest.map(|bytes| number_of(bytes) / MEGABYTE)
         };
-        let at_reference = memory(&CONSUMERS, &self.memory_at_reference);
+        let sent_to_so_many = !self.references.is_empty();
+        let at_reference = memory(&CONSUMERS, &self.memory_at_reference).filter(|_| sent_to_so_many);
         let consumers = memory(&CONSUMERS, &self.memory);
         let create = memory(&[HOLDS_ALL], &self.memory);
         let zip = self.sizes.values().max().map(|bytes| number_of(*bytes) / ZIP_MEGABYTE);
