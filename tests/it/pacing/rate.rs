@@ -85,6 +85,20 @@ async fn a_limit_per_day_spreads_a_send_over_days_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_new_limit_per_day_is_used_at_once_as_far_as_it_has_room() {
+    let world = World::start().await;
+    let members = world.members(8).await;
+    world.send_sms(&members, "Hi").await;
+    world.drain().await;
+    change(&world, "sms", json!({ "per_day": 11 })).await;
+    world.send_sms(&members, "Hi again").await;
+    world.drain().await;
+    assert_eq!(world.provider.accepted().len(), 11);
+    world.live(Duration::from_hours(25)).await;
+    assert_eq!(world.provider.accepted().len(), 16);
+}
+
+#[tokio::test]
 async fn what_asks_for_patience_slows_the_sender_down_and_is_no_attempt() {
     let world = World::start().await;
     rate(&world, 20).await;

@@ -40,7 +40,7 @@ pub(super) enum Sent {
     Lost,
     /// Nobody was called: the sender was paused meanwhile.
     Resting,
-    /// Nobody was called: by the sender's present pace these are too many for one group.
+    /// Nobody was called: by the sender's present pace and its room of the day these are too many for one group.
     TooMany,
 }
 

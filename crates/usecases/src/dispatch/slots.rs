@@ -43,7 +43,7 @@ pub(super) enum Turn {
     Ours(Slots),
     /// Nothing is free before.
     NotBefore(Timestamp),
-    /// The sender's pace is less than it was when they were put together.
+    /// The sender's pace, or its room of the day, is less than it was when they were put together.
     TooMany,
 }
 
@@ -65,7 +65,9 @@ pub(super) async fn take<C: Connect>(
             renew(deps, org, line, Meter::new(line.terms, now)).await?;
             continue;
         };
-        if messages > 1 && units > meter.units_of_a_group(line.terms, now) {
+        let has_room_for = |room: u32| room == 0 || messages <= room;
+        if messages > 1 && (units > meter.units_of_a_group(line.terms, now) || !has_room_for(meter.room(now)))
+        {
             return Ok(Turn::TooMany);
         }
         match meter.taking(line.terms, line.ahead, units, messages, now + line.lead) {
