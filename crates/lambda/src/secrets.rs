@@ -93,12 +93,8 @@ impl Source {
             }
             Self::SecretsManager { client, prefix } => {
                 let answer = client.get_secret_value().secret_id(format!("{prefix}/{name}")).send().await;
-                let answer = answer.map_err(|e| match e.as_service_error() {
-                    Some(service) => {
-                        refused(service.code()).unwrap_or_else(|| SecretError::Unavailable(e.into()))
-                    }
-                    None => SecretError::Unavailable(e.into()),
-                })?;
+                let unread = |e| SecretError::Unavailable(Box::new(e));
+                let answer = answer.map_err(|e| refused(e.code()).unwrap_or_else(|| unread(e)))?;
                 let text = answer.secret_string.ok_or(SecretError::Unfit("text"))?;
                 serde_json::from_str(&text).map_err(|_| SecretError::Unfit("JSON"))
             }

@@ -70,8 +70,7 @@ pub(super) async fn create(
         messages,
         as_given: body.get("messages").cloned().unwrap_or_default(),
     };
-    let action = planned(action, &frozen.messages, &senders, &targets, times.leaves_at);
-    let action = Action { expires_at: times.expires_at.unwrap_or(action.expires_at), ..action };
+    let action = planned(action, &frozen.messages, &senders, &targets, times);
     // Targets first: an action that can be found can be carried out.
     deps.store.freeze_targets(org, action.id, &targets, action.expires_at).await?;
     for _ in 0..TRIES {
@@ -100,14 +99,14 @@ fn windows(channels: &[ChannelSettings]) -> std::collections::BTreeMap<Channel, 
     channels.iter().map(|settings| (settings.channel, settings.receipt_window_s)).collect()
 }
 
-/// An action with its targets, and with what follows from their number and from when it is to leave. It is useful for a day after the last message was to
-/// leave: what its sender sends in three days does not expire after one.
+/// An action with its targets, and with what follows from their number and from when it is to leave. Unless the caller says otherwise it is useful for a day
+/// after the last message was to leave: what its sender sends in three days does not expire after one.
 pub(super) fn planned(
     action: Action,
     messages: &[Content],
     senders: &[SenderNow],
     targets: &[Target],
-    leaves_at: Timestamp,
+    Times { leaves_at, expires_at }: Times,
 ) -> Action {
     let rows = |target: &Target| match (action.routing, target.retried.len()) {
         (Routing::FirstReachable, _) => 1,
@@ -123,7 +122,7 @@ pub(super) fn planned(
         total: targets.iter().map(rows).sum(),
         estimated_completion: Some(estimate.completion),
         spans_days: Some(estimate.spans_days),
-        expires_at: estimate.completion + USEFUL_FOR,
+        expires_at: expires_at.unwrap_or(estimate.completion + USEFUL_FOR),
         handed_out,
         fan_out_at: leaves_at,
         due_at: Some(due),

@@ -20,7 +20,7 @@ use wire::api::problem::Problem;
 
 use super::CreateBulkActions;
 use super::accept::{admit, in_progress, key_of, made_before};
-use super::create::{accepted, again, planned, settings_of};
+use super::create::{Times, accepted, again, planned, settings_of};
 use crate::recount::recount;
 use crate::{Error, Refused, layout, read_log};
 
@@ -63,7 +63,8 @@ pub(super) async fn retry(
             ..Action::accepted(org.clone(), BulkActionId::new(deps.ids.ulid(now)), &caller.sub, now)
         };
         let senders = deps.store.senders(org).await?;
-        let action = planned(action, &content.messages, &senders, &targets, now);
+        let times = Times { leaves_at: now, expires_at: None };
+        let action = planned(action, &content.messages, &senders, &targets, times);
         deps.store.freeze_targets(org, action.id, &targets, now + KEPT).await?;
         let with = With::Bulk { limit: &limit, retried: Some(&retried) };
         let acceptance = Acceptance { action: &action, content: &content, key: key.as_ref(), with };
