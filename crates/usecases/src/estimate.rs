@@ -102,16 +102,26 @@ fn rest_of(sender: &SenderNow, open: &[&Parcel], now: Timestamp) -> Timestamp {
         all += parcel.left;
     }
     let own = sender.outlook(now).run(all);
-    let Some(last) = open.iter().filter(|parcel| parcel.waits()).max_by_key(|parcel| parcel.due_at) else {
-        return own;
-    };
-    let mut in_place = sender.outlook(now);
-    in_place.run_planned(Some(last.due_at));
-    let in_place = in_place.run(last.left);
-    // The end of the plan is kept to what is real; a parcel's place in it, to what was thought when it got there.
+    let (at_their_time, in_turn): (Vec<&Parcel>, Vec<&Parcel>) =
+        open.iter().filter(|parcel| parcel.claim.is_none()).partition(|parcel| parcel.has_its_time(now));
+    let at_their_time = at_their_time.into_iter().map(|parcel| {
+        let mut later = sender.outlook(now);
+        later.idle_until(parcel.due_at);
+        later.run(parcel.left)
+    });
     let mut planned = sender.outlook(now);
     planned.run_planned(sender.planned);
-    own.max(in_place.min(planned.run(Load::default())))
+    let planned = planned.run(Load::default());
+    // When those that wait come is kept right to a minute by reconcile, and the end of the plan to seconds.
+    let (waiting, on_the_way): (Vec<&Parcel>, Vec<&Parcel>) =
+        in_turn.into_iter().partition(|parcel| parcel.waits());
+    let last = [waiting, on_the_way].into_iter().filter_map(|parcels| {
+        let last = parcels.into_iter().max_by_key(|parcel| parcel.due_at)?;
+        let mut in_place = sender.outlook(now);
+        in_place.run_planned(Some(last.turn_at()));
+        Some(in_place.run(last.left).min(planned))
+    });
+    at_their_time.chain(last).max().map_or(own, |last| own.max(last))
 }
 
 fn sender_of(senders: &[SenderNow], channel: Channel) -> Option<&SenderNow> {

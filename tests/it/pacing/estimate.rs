@@ -90,6 +90,29 @@ async fn while_a_send_goes_on_its_estimate_follows_what_happens() {
 }
 
 #[tokio::test]
+async fn what_waits_behind_others_is_expected_by_the_pace_that_its_sender_has_now() {
+    let world = World::start().await;
+    rate(&world, 10).await;
+    let members = world.members(3_600).await;
+    world.send_sms(&members[..3_000], "Hi").await;
+    world.drain_one("send-message").await;
+    let last = world.send_sms(&members[3_000..], "Hi too").await;
+    world.drain_one("send-message").await;
+    world.pass(Duration::from_secs(5)).await;
+    assert!(about(expected_in(&world, last).await, 364));
+    for per_second in [1, 40, 5] {
+        rate(&world, per_second).await;
+        world.pass(Duration::from_secs(61)).await;
+        let left = 3_600 - world.provider.accepted().len() as u64;
+        let expected = expected_in(&world, last).await;
+        assert!(about(expected, left / u64::from(per_second)), "{left} left at {per_second}: {expected:?}");
+    }
+    rate(&world, 50).await;
+    world.pass(5 * MINUTE).await;
+    settle(&world).await;
+}
+
+#[tokio::test]
 async fn a_finished_send_shows_how_good_its_estimate_was() {
     let world = World::start().await;
     rate(&world, 10).await;

@@ -17,7 +17,7 @@ impl Again {
         update
             .update_expression(format!(
                 "SET {also}due_at = :at{driven}, messages = :messages, units = :units, gate1_at = :gate1_at, \
-                 deaths = :zero REMOVE holder, claim_until"
+                 deaths = :zero REMOVE holder, claim_until, expected_at"
             ))
             .expression_attribute_values(":at", time(self.at))
             .expression_attribute_values(":messages", n(self.left.messages))

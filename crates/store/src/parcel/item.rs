@@ -18,6 +18,7 @@ pub(crate) fn to_item(org: &OrgId, send: Ulid, parcel: &Parcel) -> Item {
         .maybe("marked_at", parcel.marked_at.map(time))
         .set("gate1_at", time(parcel.gate1_at))
         .set("due_at", time(parcel.due_at))
+        .maybe("expected_at", parcel.expected_at.map(time))
         .maybe("not_before", parcel.not_before.map(time))
         .set("messages", n(parcel.left.messages))
         .set("units", n(parcel.left.units))
@@ -44,6 +45,7 @@ pub(super) fn from_item(item: &Item) -> Result<Parcel> {
         marked_at: read.time_opt("marked_at")?,
         gate1_at: read.time("gate1_at")?,
         due_at: read.time("due_at")?,
+        expected_at: read.time_opt("expected_at")?,
         not_before: read.time_opt("not_before")?,
         left: Load {
             messages: read.number_opt("messages")?.unwrap_or(0),

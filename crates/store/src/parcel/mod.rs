@@ -37,6 +37,8 @@ pub struct Parcel {
     pub gate1_at: Timestamp,
     /// When it may next be worked on.
     pub due_at: Timestamp,
+    /// When its slots are likely to be free, if that is no longer what [`Self::due_at`] was planned by, which keeps its place among others.
+    pub expected_at: Option<Timestamp>,
     /// It is not due before, whatever slots are free: a refused row waits until then.
     pub not_before: Option<Timestamp>,
     /// What its rows that wait come to, about.
@@ -66,6 +68,7 @@ impl Parcel {
             marked_at: None,
             gate1_at,
             due_at: now,
+            expected_at: None,
             not_before: None,
             left: Load::default(),
             driven_at: now,
@@ -80,6 +83,16 @@ impl Parcel {
     /// Whether it waits for its time and nobody has put it on its queue for that.
     pub fn waits(&self) -> bool {
         !self.done && self.claim.is_none() && self.driven_at < self.due_at
+    }
+
+    /// Whether it is due at a time of its own, whatever its sender does before.
+    pub fn has_its_time(&self, now: Timestamp) -> bool {
+        self.not_before.is_some_and(|at| at > now)
+    }
+
+    /// When its slots are likely to be free.
+    pub fn turn_at(&self) -> Timestamp {
+        self.expected_at.unwrap_or(self.due_at)
     }
 
     /// Whether a dispatcher may be calling, or may have called, the provider for a row that waits: under a claim, be it one that has run out and
@@ -214,16 +227,22 @@ impl Store {
         parcel: &Parcel,
         at: Timestamp,
     ) -> Result<bool> {
-        let update = self
-            .update_parcel(org, send, parcel.chunk, parcel.channel)
-            .update_expression("SET due_at = :at, driven_at = :at")
-            .condition_expression(
-                "attribute_not_exists(finished) AND attribute_not_exists(holder) AND due_at = :due AND driven_at = :driven",
-            )
-            .expression_attribute_values(":at", time(at))
-            .expression_attribute_values(":due", time(parcel.due_at))
-            .expression_attribute_values(":driven", time(parcel.driven_at));
-        Ok(conditional(update.send().await)?.is_done())
+        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
+        let update = update
+            .update_expression("SET due_at = :at, driven_at = :at REMOVE expected_at")
+            .expression_attribute_values(":at", time(at));
+        if_untouched(update, parcel).await
+    }
+
+    /// Records when the slots of a parcel that waits are likely to be free, unless something was done with it since it was read.
+    ///
+    /// # Errors
+    /// If DynamoDB gives no answer; repeating is safe.
+    pub async fn expect_parcel(&self, org: &OrgId, send: Ulid, parcel: &Parcel, at: Timestamp) -> Result<()> {
+        let update = self.update_parcel(org, send, parcel.chunk, parcel.channel);
+        let update =
+            update.update_expression("SET expected_at = :at").expression_attribute_values(":at", time(at));
+        if_untouched(update, parcel).await.map(drop)
     }
 
     /// Records that a parcel was put on its queue again at `at`, because its message was lost or its worker had stopped.
@@ -257,6 +276,17 @@ impl Store {
             .key("pk", s(keys::send(org, send)))
             .key("sk", s(keys::parcel(chunk, channel)))
     }
+}
+
+/// Updates a parcel that waits, unless it was handed out, taken up or given back since it was read. Answers whether it was done.
+async fn if_untouched(update: UpdateItemFluentBuilder, parcel: &Parcel) -> Result<bool> {
+    let update = update
+        .condition_expression(
+            "attribute_not_exists(finished) AND attribute_not_exists(holder) AND due_at = :due AND driven_at = :driven",
+        )
+        .expression_attribute_values(":due", time(parcel.due_at))
+        .expression_attribute_values(":driven", time(parcel.driven_at));
+    Ok(conditional(update.send().await)?.is_done())
 }
 
 /// Unless it was put there for as late or later.

@@ -8,8 +8,8 @@ use store::parcel::Parcel;
 use telemetry::Repair;
 use wire::queue::{DispatchJob, SendMessageJob};
 
+use super::Reconcile;
 use super::measure::Tick;
-use super::{Reconcile, follow};
 use crate::jobs::HANDED_OUT_BEFORE;
 use crate::{Error, jobs, pacing};
 
@@ -104,7 +104,7 @@ pub(super) fn look_at_parcels(parcels: &[Parcel], now: Timestamp) -> Driven {
     let mut driven = Driven::default();
     for parcel in parcels.iter().filter(|parcel| !parcel.done) {
         let (place, at) = match drive_of(parcel) {
-            Drive::HandOut if follow::has_its_time(parcel, now) => {
+            Drive::HandOut if parcel.has_its_time(now) => {
                 (&mut driven.turn, (parcel.due_at - pacing::ON_QUEUE).max(now + NEXT_TURN))
             }
             Drive::HandOut => (&mut driven.turn, now + NEXT_TURN),

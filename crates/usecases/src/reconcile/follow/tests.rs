@@ -48,7 +48,8 @@ fn on_the_way(chunk: u32, due_s: u64) -> Open {
 /// After how many seconds which chunk is due.
 fn turns(sender: &SenderNow, open: Vec<Open>) -> Vec<(u32, u64)> {
     let placed = place(sender, open, now());
-    placed.turns.iter().map(|(open, due)| (open.parcel.chunk, due.since(now()).as_secs())).collect()
+    let waiting = placed.turns.iter().filter(|turn| turn.open.parcel.waits());
+    waiting.map(|turn| (turn.open.parcel.chunk, turn.due.since(now()).as_secs())).collect()
 }
 
 #[test]
