@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::member::Address;
 use domain::permission::Caller;
 use domain::receipt::Report;
-use domain::{Channel, MessageId, MessageStatus};
+use domain::{BulkActionId, Channel, MessageId, MessageStatus};
 use serde_json::Value;
 use store::row::{Inbound, Origin, Row};
 use testing::{Seen, World};
@@ -31,6 +31,13 @@ pub(crate) fn assert_once_each(world: &World, count: usize) {
     let times = accepted_per_address(world);
     assert_eq!(times.len(), count, "addresses that got a message");
     assert!(times.values().all(|times| *times == 1), "a message was sent twice: {times:?}");
+}
+
+/// Lets everything settle, and holds an action to: all its `count` recipients were sent it, each once.
+pub(crate) async fn settles_with_all_sent_once(world: &World, id: BulkActionId, count: u32) {
+    assert_once_each(world, usize::try_from(count).unwrap_or(usize::MAX));
+    settle(world).await;
+    assert_eq!(summary(&world.action(id).await), ("completed".into(), [u64::from(count), 0, 0, 0, 0]));
 }
 
 /// A problem document's status and the last part of its type.
@@ -75,7 +82,7 @@ pub(crate) fn summary(action: &Value) -> (String, [u64; 5]) {
 }
 
 /// The codes of an action's failed items, by member.
-pub(crate) async fn failed_items(world: &World, id: domain::BulkActionId) -> BTreeMap<String, String> {
+pub(crate) async fn failed_items(world: &World, id: BulkActionId) -> BTreeMap<String, String> {
     let items =
         world.ok("GET /bulk-actions/{id}/failed-items", &[("id", &id.to_string())], Value::Null).await;
     let items = items["items"].as_array().cloned().unwrap_or_default();

@@ -118,12 +118,13 @@ pub enum Story {
     },
 }
 
-/// Runs one simulation of whatever the seed decides.
+/// Runs one simulation of whatever the seed decides, or of where the broken version shows.
 ///
 /// # Panics
 /// If the world cannot be set up: that is no finding about the product.
 pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Run {
-    play(Plan { seed, sabotage, story: Story::Life })
+    let story = sabotage.map_or(Story::Life, Sabotage::story);
+    play(Plan { seed, sabotage, story })
 }
 
 /// Runs one simulation.

@@ -93,7 +93,16 @@ impl Sender {
             slots.extend((0..call.units).map(|unit| (grid.begin(unit).millis(), *call)));
         }
         slots.sort_by_key(|(at, _)| *at);
-        let second = too_many(&slots, SECOND_MS, |call| thousandths(call) / 1_000);
+        let second = too_many(&slots, SECOND_MS, |call| thousandths(call).div_ceil(1_000));
+        let close = slots.windows(2).find_map(|pair| match pair {
+            [(before_ms, before), (at_ms, call)] => {
+                let slow = thousandths(*call).max(thousandths(*before));
+                let apart = slow > 0 && (at_ms - before_ms).unsigned_abs() * slow >= 1_000_000;
+                let judged = slow < 1_000 && !self.changes_between(*before, *call);
+                (judged && !apart).then_some((2, call.at_ms))
+            }
+            _ => None,
+        });
         let messages: Vec<(i64, Call)> = calls.iter().map(|call| (call.clock_ms, *call)).collect();
         let limits: Vec<Option<u32>> = self.terms.iter().map(|since| since.terms.per_day).collect();
         // A sender that was without a limit for a while is not judged.
@@ -109,8 +118,14 @@ impl Sender {
         second
             .map(|found| told("second", found))
             .into_iter()
+            .chain(close.map(|found| told("time that one message takes", found)))
             .chain(day.map(|found| told("day", found)))
             .collect()
+    }
+
+    /// Whether somebody set terms between two requests: the next slots then follow others.
+    fn changes_between(&self, before: Call, call: Call) -> bool {
+        self.terms.iter().any(|since| since.at_ms > before.at_ms && since.at_ms <= call.at_ms)
     }
 
     /// The most that the terms allowed which somebody may have known when a request began.

@@ -5,6 +5,8 @@ use engine::Answer;
 use serde_json::{Value, json};
 use testing::transport::{Call, Service};
 
+use super::{Scene, Story};
+
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
@@ -53,6 +55,15 @@ impl Sabotage {
         Self::NoKeys,
         Self::NoMeter,
     ];
+
+    /// What happens where it shows.
+    pub fn story(self) -> Story {
+        match self {
+            // Two must write one action within a moment, which is rare in the life of a few sends.
+            Self::BlindActions => Story::Scene { scene: Scene::CancelledLate, lost: None },
+            _ => Story::Life,
+        }
+    }
 
     /// The call as the broken version makes it, or an answer without a call.
     pub(crate) fn meddle(self, call: &Call) -> Result<Call, Answer> {

@@ -34,6 +34,14 @@ fn every_careless_version_is_caught() {
     }
 }
 
+#[test]
+fn a_send_is_cancelled_while_it_starts_or_not_at_all() {
+    for seed in 0..300 {
+        let story = Story::Scene { scene: Scene::CancelledLate, lost: None };
+        assert_kept(&play(Plan { seed, sabotage: None, story }));
+    }
+}
+
 /// Plays a scene with the answer of each of its calls lost in turn: whoever repeats what was not answered gets it done exactly once.
 fn with_each_answer_lost(scene: Scene) {
     let play = |lost| play(Plan { seed: 0, sabotage: None, story: Story::Scene { scene, lost } });

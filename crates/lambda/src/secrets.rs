@@ -55,15 +55,21 @@ impl Secrets {
     /// # Errors
     /// If they cannot be read.
     pub async fn keys(&self) -> Result<AddressKeys, SecretError> {
-        let secret = self.read(STAGE_KEYS.to_owned()).await?;
+        let secret = self.read(STAGE_KEYS.to_owned(), FRESH).await?;
         let master = usecases::secrets::field(&secret, "master")?;
         AddressKeys::new(master.as_bytes()).map_err(|_| SecretError::Unfit("a master key of enough length"))
     }
 
-    async fn read(&self, name: String) -> Result<Value, SecretError> {
+    /// The organisation's secret, as it was at most `age` ago.
+    async fn of_organisation(&self, org: &OrgId, name: &str, age: Duration) -> Result<Value, SecretError> {
+        let name = format!("{org}/{name}");
+        if name == STAGE_KEYS { Err(SecretError::NotFound) } else { self.read(name, age).await }
+    }
+
+    async fn read(&self, name: String, age: Duration) -> Result<Value, SecretError> {
         let mut memory = self.memory.lock().await;
         if let Some((read_at, secret)) = memory.get(&name)
-            && read_at.elapsed() < FRESH
+            && read_at.elapsed() < age
         {
             return Ok(secret.clone());
         }
@@ -75,11 +81,11 @@ impl Secrets {
 
 impl SecretSource for Secrets {
     fn secret<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        async move {
-            let name = format!("{org}/{name}");
-            if name == STAGE_KEYS { Err(SecretError::NotFound) } else { self.read(name).await }
-        }
-        .boxed()
+        self.of_organisation(org, name, FRESH).boxed()
+    }
+
+    fn secret_now<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
+        self.of_organisation(org, name, Duration::ZERO).boxed()
     }
 }
 
@@ -128,6 +134,24 @@ mod tests {
         for code in [None, Some("InternalServiceError"), Some("ThrottlingException")] {
             assert!(refused(code).is_none(), "{code:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_was_of_no_use_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.json");
+        let secrets = Secrets { source: Source::File(path.clone()), memory: Mutex::default() };
+        let org: OrgId = "o".parse().unwrap();
+        let write = |token: &str| {
+            let all = serde_json::json!({ "o/twilio": { "auth_token": token } });
+            std::fs::write(&path, all.to_string()).unwrap();
+        };
+        write("old");
+        assert_eq!(secrets.secret(&org, "twilio").await.unwrap()["auth_token"], "old");
+        write("new");
+        assert_eq!(secrets.secret(&org, "twilio").await.unwrap()["auth_token"], "old", "it is remembered");
+        assert_eq!(secrets.secret_now(&org, "twilio").await.unwrap()["auth_token"], "new");
+        assert_eq!(secrets.secret(&org, "twilio").await.unwrap()["auth_token"], "new");
     }
 
     #[tokio::test]

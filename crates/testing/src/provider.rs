@@ -13,6 +13,8 @@ use usecases::dispatch::Connect;
 use usecases::reconcile::Ask;
 use usecases::secrets::SecretError;
 
+use crate::world::READ_NOW;
+
 /// A message as the provider saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -39,15 +41,20 @@ pub enum Credentials {
     Whole,
     /// Only a part of them.
     Unfit,
+    /// The whole of them again, for whoever reads them again: what is remembered is still a part.
+    Renewed,
     /// Nobody knows: where they are kept does not answer.
     NoAnswer,
 }
 
 impl Credentials {
-    fn check(self) -> Result<(), SecretError> {
+    fn check(&mut self, secret: &Value) -> Result<(), SecretError> {
+        if *self == Self::Renewed && secret[READ_NOW] == true {
+            *self = Self::Whole;
+        }
         match self {
             Self::Whole => Ok(()),
-            Self::Unfit => Err(SecretError::Unfit("a token")),
+            Self::Unfit | Self::Renewed => Err(SecretError::Unfit("a token")),
             Self::NoAnswer => Err(SecretError::Unavailable("as told".into())),
         }
     }
@@ -253,9 +260,9 @@ impl<const CHANNEL: usize> Connect for FakeChannel<CHANNEL> {
         &self,
         _org: &OrgId,
         settings: &ChannelSettings,
-        _secret: &Value,
+        secret: &Value,
     ) -> Result<FakeSender, SecretError> {
-        self.0.lock().credentials.check()?;
+        self.0.lock().credentials.check(secret)?;
         Ok(FakeSender {
             provider: self.0.clone(),
             channel: Self::CHANNEL,
@@ -297,8 +304,8 @@ impl Ask for FakeAsk {
     const CHANNEL: Channel = Channel::Sms;
     type LookUp = Provider;
 
-    fn connect(&self, _: &ChannelSettings, _: &Value) -> Result<Provider, SecretError> {
-        self.0.lock().credentials.check()?;
+    fn connect(&self, _: &ChannelSettings, secret: &Value) -> Result<Provider, SecretError> {
+        self.0.lock().credentials.check(secret)?;
         Ok(self.0.clone())
     }
 }

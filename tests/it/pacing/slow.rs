@@ -6,7 +6,7 @@ use serde_json::json;
 use testing::World;
 
 use super::{accepted_in, change, now, rate};
-use crate::support::{assert_once_each, settle, summary};
+use crate::support::{assert_once_each, settle, settles_with_all_sent_once};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -19,9 +19,7 @@ async fn a_sender_of_one_message_a_minute_leaves_nobody_out() {
     world.pass(5 * MINUTE).await;
     assert!(world.provider.accepted().len() >= 5, "{} in five minutes", world.provider.accepted().len());
     world.pass(2 * MINUTE).await;
-    assert_once_each(&world, 6);
-    settle(&world).await;
-    assert_eq!(summary(&world.action(id).await), ("completed".into(), [6, 0, 0, 0, 0]));
+    settles_with_all_sent_once(&world, id, 6).await;
 }
 
 #[tokio::test]
@@ -71,7 +69,5 @@ async fn a_rate_that_falls_while_a_group_is_in_hand_makes_nobody_unknown() {
     world.pass(5 * MINUTE).await;
     rate(&world, 80).await;
     world.pass(5 * MINUTE).await;
-    assert_once_each(&world, 100);
-    settle(&world).await;
-    assert_eq!(summary(&world.action(id).await), ("completed".into(), [100, 0, 0, 0, 0]));
+    settles_with_all_sent_once(&world, id, 100).await;
 }

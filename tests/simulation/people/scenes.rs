@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::People;
 use super::sends::{What, keyed, message};
+use crate::simulation::network::millis;
 
 /// A thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,27 +26,14 @@ pub enum Scene {
     Scheduled,
     /// A send that is called off before it starts.
     Cancelled,
+    /// A send that is called off while it starts.
+    CancelledLate,
     /// A send whose failures are sent again.
     Retried,
     /// A single message.
     Single,
     /// A member writes, is answered, opts out, and then the next send goes out.
     Inbound,
-}
-
-impl Scene {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Sms,
-        Self::WhatsApp,
-        Self::Email,
-        Self::Household,
-        Self::Scheduled,
-        Self::Cancelled,
-        Self::Retried,
-        Self::Single,
-        Self::Inbound,
-    ];
 }
 
 impl People {
@@ -59,6 +47,12 @@ impl People {
             Scene::Scheduled => self.bulk("A0", Channel::Sms, self.in_five_minutes()).await,
             Scene::Cancelled => {
                 self.bulk("A0", Channel::Sms, self.in_five_minutes()).await;
+                self.cancel().await;
+            }
+            Scene::CancelledLate => {
+                self.bulk("A0", Channel::Sms, self.in_five_minutes()).await;
+                let moment = millis(self.host.core.dice.between(0, 2_000));
+                sleep(Duration::from_mins(5) + moment).await;
                 self.cancel().await;
             }
             Scene::Retried => {

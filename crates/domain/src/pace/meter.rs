@@ -101,6 +101,8 @@ pub enum Taking {
     Renew(Meter),
     /// Nothing is free before.
     Wait(Timestamp),
+    /// They are too many to go together, by the present pace or the room of the day. Fewer may go.
+    TooMany,
 }
 
 impl Meter {
@@ -115,6 +117,10 @@ impl Meter {
     pub fn taking(&self, terms: Terms, ahead: Ahead, units: u64, messages: u32, now: Timestamp) -> Taking {
         if (self.grid.rate, self.per_day) != (terms.rate, terms.per_day) {
             return Taking::Renew(self.with(terms, now));
+        }
+        let more_than_the_room = (1..messages).contains(&self.room(now));
+        if messages > 1 && (units > self.units_of_a_group(terms, now) || more_than_the_room) {
+            return Taking::TooMany;
         }
         let stride = self.stride(now);
         let from = self.slowed.map_or(now, |slowed| slowed.until.max(now));
@@ -203,6 +209,7 @@ mod tests {
                     assert!(until > now, "waits for a time that has passed");
                     return None;
                 }
+                Taking::TooMany => panic!("one message is never too many"),
                 Taking::Slots { first, latest, stride, most_used } => {
                     let from = meter.next.max(first);
                     assert!(from <= latest && meter.day.used <= most_used);
@@ -304,6 +311,20 @@ mod tests {
         assert!(slots[1].since(slots[0]) >= Duration::from_millis(400));
         assert_eq!(meter.stride(until + SLOWER_FOR), 2);
         assert_eq!(meter.stride(until + 2 * SLOWER_FOR), 1);
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_group_is_told_from_what_has_to_wait() {
+        let now = Timestamp::from_secs(1_000_000);
+        let terms = Terms { per_day: Some(3), ..terms(20) };
+        let mut meter = Meter::new(terms, now);
+        let taking = |meter: &Meter, units, messages| meter.taking(terms, Ahead::Bulk, units, messages, now);
+        assert!(matches!(taking(&meter, 3, 3), Taking::Slots { .. }));
+        assert_eq!(taking(&meter, 4, 4), Taking::TooMany, "there is room for three today");
+        assert_eq!(taking(&meter, 11, 3), Taking::TooMany, "half a second has ten slots");
+        assert!(matches!(taking(&meter, 11, 1), Taking::Slots { .. }), "one message cannot be parted");
+        meter.day.used = 3;
+        assert!(matches!(taking(&meter, 4, 4), Taking::Wait(_)), "today nobody has room");
     }
 
     #[test]

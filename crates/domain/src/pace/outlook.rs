@@ -311,6 +311,7 @@ mod tests {
                     match meter.taking(terms, super::super::Ahead::Bulk, 1, 1, at) {
                         super::super::Taking::Renew(renewed) => meter = renewed,
                         super::super::Taking::Wait(until) => at = until,
+                        super::super::Taking::TooMany => panic!("one message is never too many"),
                         super::super::Taking::Slots { first, .. } => {
                             let slot = meter.next.max(first);
                             meter.next = slot + 1;

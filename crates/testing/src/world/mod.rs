@@ -21,6 +21,7 @@ use wire::queue::Job;
 use crate::provider::{FakeAsk, FakeChannel, Provider};
 use crate::{CountingIds, TestClock};
 pub use contents::{Contents, Snapshot};
+pub(crate) use functions::READ_NOW;
 pub use functions::{Functions, Wiring};
 use law::Law;
 

@@ -105,10 +105,6 @@ pub(super) async fn send<C: Connect>(
         }
         (Err(error), _) | (_, Err(error)) => return given_up(deps, work, before, error).await,
     };
-    if line.resting(deps.clock.now()) {
-        put_back(deps, work, before).await?;
-        return Ok(Sent::Resting);
-    }
 
     let mut group: Vec<InHandNow> =
         letters.into_iter().map(|letter| InHandNow { letter, called: None }).collect();
@@ -158,11 +154,8 @@ async fn call_in_turn<C: Connect>(
         Turn::Ours(slots) => slots,
         Turn::NotBefore(at) => return Ok(Some(Sent::NotBefore(at))),
         Turn::TooMany => return Ok(Some(Sent::TooMany)),
+        Turn::Resting => return Ok(Some(Sent::Resting)),
     };
-    // It was looked at again if slots had to be waited for.
-    if line.resting(deps.clock.now()) {
-        return Ok(Some(Sent::Resting));
-    }
     if slots.begin(units.saturating_sub(1)).since(gate.read_at) + NEAR > GATE_HOLDS {
         let near = slots.begin(0) - NEAR;
         deps.timer.sleep(near.since(deps.clock.now())).await;

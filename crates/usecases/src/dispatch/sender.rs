@@ -181,6 +181,15 @@ impl State {
             (ChannelStatus::Paused, _) => Self::Held,
         }
     }
+
+    /// Whether nothing is tried now.
+    fn rests(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Active => false,
+            Self::Refused { at } => now < *at + PROBE_AFTER,
+            Self::Held => true,
+        }
+    }
 }
 
 /// What came of opening the way to the provider.
@@ -207,9 +216,10 @@ pub(super) async fn open<C: Connect>(
         let organisation = deps.store.organisation(org).await?;
         settings.reply_to = organisation.and_then(|organisation| organisation.reply_to);
     }
-    match connect(deps, org, &settings).await {
+    let (state, terms) = (State::of(&settings), Terms::from(&settings));
+    let tries_again = matches!(state, State::Refused { .. }) && !state.rests(deps.clock.now());
+    match connect(deps, org, &settings, tries_again).await {
         Ok(sender) => {
-            let (state, terms) = (State::of(&settings), Terms::from(&settings));
             Ok(Opened::Line(Line { sender, state, terms, meter, ahead, lead: Duration::ZERO, seen: true }))
         }
         Err(error @ SecretError::Unavailable(_)) => {
@@ -228,8 +238,13 @@ async fn connect<C: Connect>(
     deps: &Dispatch<C>,
     org: &OrgId,
     settings: &ChannelSettings,
+    tries_again: bool,
 ) -> Result<C::Sender, SecretError> {
     let secret = match &settings.secret_ref {
+        // The credentials may be what was refused.
+        Some(name) if ChannelSettings::needs_secret(C::CHANNEL) && tries_again => {
+            deps.secrets.secret_now(org, name).await?
+        }
         Some(name) if ChannelSettings::needs_secret(C::CHANNEL) => deps.secrets.secret(org, name).await?,
         Some(_) | None => Value::Null,
     };
@@ -280,11 +295,7 @@ impl<S: Sender> Line<S> {
 
     /// Whether the sender was refused as a whole so recently that nothing is tried.
     pub(super) fn resting(&self, now: Timestamp) -> bool {
-        match self.state {
-            State::Active => false,
-            State::Refused { at } => now < at + PROBE_AFTER,
-            State::Held => true,
-        }
+        self.state.rests(now)
     }
 
     /// How many messages go together. A paused sender is tried with a single one.

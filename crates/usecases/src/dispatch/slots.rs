@@ -45,6 +45,8 @@ pub(super) enum Turn {
     NotBefore(Timestamp),
     /// The sender's pace, or its room of the day, is less than it was when they were put together.
     TooMany,
+    /// The sender was paused meanwhile.
+    Resting,
 }
 
 /// Takes slots for `messages` messages of `units` slots altogether, waiting a little where others are before us.
@@ -61,16 +63,15 @@ pub(super) async fn take<C: Connect>(
         if now.since(began_at) > PATIENCE {
             return Ok(Turn::NotBefore(now));
         }
+        if line.resting(now) {
+            return Ok(Turn::Resting);
+        }
         let Some(meter) = line.meter.clone() else {
             renew(deps, org, line, Meter::new(line.terms, now)).await?;
             continue;
         };
-        let has_room_for = |room: u32| room == 0 || messages <= room;
-        if messages > 1 && (units > meter.units_of_a_group(line.terms, now) || !has_room_for(meter.room(now)))
-        {
-            return Ok(Turn::TooMany);
-        }
         match meter.taking(line.terms, line.ahead, units, messages, now + line.lead) {
+            Taking::TooMany => return Ok(Turn::TooMany),
             Taking::Renew(renewed) => renew(deps, org, line, renewed).await?,
             Taking::Wait(until) if until.since(began_at) > PATIENCE => return Ok(Turn::NotBefore(until)),
             Taking::Wait(until) => {
