@@ -97,8 +97,8 @@ impl Sender {
         let close = slots.windows(2).find_map(|pair| match pair {
             [(before_ms, before), (at_ms, call)] => {
                 let slow = thousandths(*call).max(thousandths(*before));
-                let apart = slow > 0 && (at_ms - before_ms).unsigned_abs() * slow >= 1_000_000;
-                let judged = slow < 1_000 && !self.changes_between(*before, *call);
+                let apart = at_ms.abs_diff(*before_ms) * slow >= 1_000_000;
+                let judged = slow > 0 && slow < 1_000 && !self.changes_between(*before, *call);
                 (judged && !apart).then_some((2, call.at_ms))
             }
             _ => None,
@@ -118,14 +118,16 @@ impl Sender {
         second
             .map(|found| told("second", found))
             .into_iter()
-            .chain(close.map(|found| told("time that one message takes", found)))
+            .chain(close.map(|found| told("span that is one slot long", found)))
             .chain(day.map(|found| told("day", found)))
             .collect()
     }
 
     /// Whether somebody set terms between two requests: the next slots then follow others.
-    fn changes_between(&self, before: Call, call: Call) -> bool {
-        self.terms.iter().any(|since| since.at_ms > before.at_ms && since.at_ms <= call.at_ms)
+    fn changes_between(&self, one: Call, other: Call) -> bool {
+        // In the order of the functions' clocks, which is not always the true one.
+        let (first_ms, last_ms) = (one.at_ms.min(other.at_ms), one.at_ms.max(other.at_ms));
+        self.terms.iter().any(|since| since.at_ms > first_ms && since.at_ms <= last_ms)
     }
 
     /// The most that the terms allowed which somebody may have known when a request began.

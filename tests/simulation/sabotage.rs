@@ -56,7 +56,7 @@ impl Sabotage {
         Self::NoMeter,
     ];
 
-    /// What happens where it shows.
+    /// What is played to make it show.
     pub fn story(self) -> Story {
         match self {
             // Two must write one action within a moment, which is rare in the life of a few sends.

@@ -68,14 +68,18 @@ impl Secrets {
 
     async fn read(&self, name: String, age: Duration) -> Result<Value, SecretError> {
         let mut memory = self.memory.lock().await;
-        if let Some((read_at, secret)) = memory.get(&name)
-            && read_at.elapsed() < age
-        {
+        let remembered = memory.get(&name).filter(|(read_at, _)| read_at.elapsed() < FRESH);
+        if let Some((_, secret)) = remembered.filter(|(read_at, _)| read_at.elapsed() < age) {
             return Ok(secret.clone());
         }
-        let secret = self.source.fetch(&name).await?;
-        memory.insert(name, (Instant::now(), secret.clone()));
-        Ok(secret)
+        match (self.source.fetch(&name).await, remembered) {
+            (Err(SecretError::Unavailable(_)), Some((_, secret))) => Ok(secret.clone()),
+            (read, _) => {
+                let secret = read?;
+                memory.insert(name, (Instant::now(), secret.clone()));
+                Ok(secret)
+            }
+        }
     }
 }
 
@@ -151,6 +155,12 @@ mod tests {
         write("new");
         assert_eq!(secrets.secret(&org, "twilio").await.unwrap()["auth_token"], "old", "it is remembered");
         assert_eq!(secrets.secret_now(&org, "twilio").await.unwrap()["auth_token"], "new");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            secrets.secret_now(&org, "twilio").await.unwrap()["auth_token"],
+            "new",
+            "nobody says better"
+        );
         assert_eq!(secrets.secret(&org, "twilio").await.unwrap()["auth_token"], "new");
     }
 

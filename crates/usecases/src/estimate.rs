@@ -104,24 +104,35 @@ fn rest_of(sender: &SenderNow, open: &[&Parcel], now: Timestamp) -> Timestamp {
     let own = sender.outlook(now).run(all);
     let (at_their_time, in_turn): (Vec<&Parcel>, Vec<&Parcel>) =
         open.iter().filter(|parcel| parcel.claim.is_none()).partition(|parcel| parcel.has_its_time(now));
-    let at_their_time = at_their_time.into_iter().map(|parcel| {
-        let mut later = sender.outlook(now);
-        later.idle_until(parcel.due_at);
-        later.run(parcel.left)
-    });
-    let mut planned = sender.outlook(now);
-    planned.run_planned(sender.planned);
-    let planned = planned.run(Load::default());
-    // When those that wait come is kept right to a minute by reconcile, and the end of the plan to seconds.
     let (waiting, on_the_way): (Vec<&Parcel>, Vec<&Parcel>) =
         in_turn.into_iter().partition(|parcel| parcel.waits());
-    let last = [waiting, on_the_way].into_iter().filter_map(|parcels| {
-        let last = parcels.into_iter().max_by_key(|parcel| parcel.due_at)?;
-        let mut in_place = sender.outlook(now);
-        in_place.run_planned(Some(last.turn_at()));
-        Some(in_place.run(last.left).min(planned))
+    let mut planned = sender.outlook(now);
+    planned.run_planned(sender.planned);
+    // When those that wait come is kept right to a minute by reconcile, and the end of the plan to seconds.
+    let in_turn = in_place(sender, waiting, now)
+        .max(in_place(sender, on_the_way, now))
+        .map(|last| last.min(planned.run(Load::default())));
+    let last = in_turn.max(at_their_times(sender, at_their_time, now));
+    last.map_or(own, |last| own.max(last))
+}
+
+/// When the last of those that take turns will be done.
+fn in_place(sender: &SenderNow, parcels: Vec<&Parcel>, now: Timestamp) -> Option<Timestamp> {
+    let last = parcels.into_iter().max_by_key(|parcel| parcel.due_at)?;
+    let mut outlook = sender.outlook(now);
+    outlook.run_planned(Some(last.turn_at()));
+    Some(outlook.run(last.left))
+}
+
+/// When the last of those that wait for times of their own will be done.
+fn at_their_times(sender: &SenderNow, mut parcels: Vec<&Parcel>, now: Timestamp) -> Option<Timestamp> {
+    parcels.sort_by_key(|parcel| parcel.due_at);
+    let mut outlook = sender.outlook(now);
+    let ends = parcels.into_iter().map(|parcel| {
+        outlook.idle_until(parcel.due_at);
+        outlook.run(parcel.left)
     });
-    at_their_time.chain(last).max().map_or(own, |last| own.max(last))
+    ends.last()
 }
 
 fn sender_of(senders: &[SenderNow], channel: Channel) -> Option<&SenderNow> {
@@ -131,6 +142,7 @@ fn sender_of(senders: &[SenderNow], channel: Channel) -> Option<&SenderNow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::pace::{Day, Meter, Terms};
     use domain::settings::{ChannelSettings, Rate};
 
     fn sms(per_second: u16, per_day: Option<u32>) -> SenderNow {
@@ -174,5 +186,57 @@ mod tests {
     #[test]
     fn nothing_to_send_takes_no_time() {
         assert_eq!(after(Load::default(), sms(1, Some(1))), (Duration::ZERO, 1));
+    }
+
+    /// A parcel of a hundred messages that waits.
+    fn waiting(due_s: u64) -> Parcel {
+        let left = Load { messages: 100, units: 100 };
+        let due_at = start() + Duration::from_secs(due_s);
+        Parcel { due_at, left, ..Parcel::fresh(0, Channel::Sms, start(), start()) }
+    }
+
+    fn rest_after(sender: &SenderNow, parcels: &[Parcel]) -> Duration {
+        rest_of(sender, &parcels.iter().collect::<Vec<_>>(), start()).since(start())
+    }
+
+    #[test]
+    fn what_waits_ends_in_its_place_or_where_it_is_said_to_be_since() {
+        let hundred = Duration::from_millis(10_250);
+        let planned = Some(start() + Duration::from_hours(1));
+        let busy = SenderNow { planned, ..sms(10, None) };
+        let mut parcel = waiting(300);
+        assert_eq!(rest_after(&busy, &[parcel.clone()]), Duration::from_mins(5) + hundred);
+        parcel.expected_at = Some(start() + Duration::from_mins(15));
+        assert_eq!(rest_after(&busy, &[waiting(10), parcel.clone()]), Duration::from_mins(15) + hundred);
+        let nearly_through = SenderNow { planned: Some(start() + Duration::from_mins(2)), ..busy.clone() };
+        assert_eq!(
+            rest_after(&nearly_through, &[parcel]),
+            Duration::from_mins(2),
+            "the plan is sooner known"
+        );
+        let mut taken_up = waiting(0);
+        taken_up.due_at = start();
+        assert_eq!(rest_after(&busy, &[taken_up]), hundred);
+    }
+
+    #[test]
+    fn what_is_refused_for_now_ends_after_its_time_one_behind_the_other() {
+        let mut refused = waiting(600);
+        refused.not_before = Some(refused.due_at);
+        let ends = rest_after(&sms(10, None), &[refused.clone(), refused]);
+        assert_eq!(ends, Duration::from_mins(10) + Duration::from_millis(20_500));
+    }
+
+    #[test]
+    fn what_begins_with_the_next_days_room_does_not_wait_for_all_behind_it() {
+        let quarter = Day::quarter_of(start());
+        let terms = Terms { rate: Rate::per_second(10), per_day: Some(1_000) };
+        let day = Day { quarter, used: 1_000, ..Default::default() };
+        let meter = Some(Meter { day, ..Meter::new(terms, start()) });
+        let planned = Some(start() + Duration::from_hours(140));
+        let sender = SenderNow { meter, planned, ..sms(10, Some(1_000)) };
+        let room_at = Day::leaves_at(quarter).since(start()).as_secs();
+        let ends = rest_after(&sender, &[waiting(room_at - 2)]);
+        assert!(ends < Duration::from_secs(room_at + 20), "{ends:?}");
     }
 }

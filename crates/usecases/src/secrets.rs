@@ -24,10 +24,9 @@ pub trait SecretSource: Send + Sync {
     /// The secret `name` of an organisation: a JSON object.
     fn secret<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>>;
 
-    /// The same as it is now, whatever a source remembers of it: what it remembers was refused, and somebody may have changed it since.
-    fn secret_now<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>> {
-        self.secret(org, name)
-    }
+    /// The same as it is now, whatever is remembered of it: that may be what was refused, and somebody may have changed it since. What is
+    /// remembered will do if nobody can say how it is now.
+    fn secret_now<'a>(&'a self, org: &'a OrgId, name: &'a str) -> BoxFuture<'a, Result<Value, SecretError>>;
 }
 
 /// A text field of a secret.

@@ -32,7 +32,7 @@ fn drawn(host: &Host) -> Terms {
         return Terms { rate: Rate::per_second(20), per_day: None };
     }
     let thousandths = *dice.pick(&[50, 500, 1_000, 3_000, 20_000, 20_000, 100_000, 10_000_000]);
-    let rate = Rate::of_thousandths(thousandths).unwrap_or(Rate::per_second(20));
+    let rate = Rate::of_thousandths(thousandths).expect("it is a rate");
     let per_day = dice.happens(0.125).then(|| u32::try_from(dice.between(1, 30)).unwrap_or(1));
     Terms { rate, per_day }
 }

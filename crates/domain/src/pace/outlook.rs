@@ -10,6 +10,9 @@ use crate::Timestamp;
 /// An outlook ends after so many stretches, which no send in practice has: the rest is left out rather than worked out for ever.
 const MOST_STRETCHES: u32 = 500_000;
 
+/// A place in the plan may be off by so much. One that lies in the end of a wait by no more is what follows the wait.
+const PLAN_IS_OFF: Duration = Duration::from_mins(2);
+
 /// What a sender has to carry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
@@ -98,8 +101,11 @@ impl Outlook {
             }
             let before = self.at;
             let at = self.begin();
-            if let Some(planned) = planned.filter(|planned| at > before && *planned >= at) {
+            if let Some(planned) = planned.filter(|planned| at > before && *planned + PLAN_IS_OFF >= at) {
                 left = left.min(micros(planned.since(at)));
+                if left == 0 {
+                    return;
+                }
             }
             let (level, slow_until) = self.level();
             let stretch = [slow_until, self.window.quarter_ends(at)].into_iter().flatten().min();
@@ -289,6 +295,18 @@ mod tests {
         let end = outlook.run(load(500));
         assert!(end < tomorrow + Duration::from_mins(2), "there is room for 500 more");
         assert!(outlook.run(load(20)) > tomorrow + Duration::from_hours(24));
+    }
+
+    #[test]
+    fn a_plan_that_ends_shortly_before_a_wait_does_holds_nothing_behind_it() {
+        let quarter = Day::quarter_of(now());
+        let day = Day { quarter, used: 900, ..Day::default() };
+        let meter = Meter { day, ..Meter::new(terms(10, Some(1_000)), now()) };
+        let tomorrow = Day::leaves_at(quarter);
+        let mut outlook = Outlook::new(terms(10, Some(1_000)), Some(&meter), now());
+        // Work comes to its function two seconds before its slots.
+        outlook.run_planned(Some(Timestamp::from_millis(tomorrow.millis() - 2_000)));
+        assert_eq!(outlook.run(load(100)), tomorrow + Duration::from_millis(10_250));
     }
 
     #[test]

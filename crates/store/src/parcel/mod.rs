@@ -90,7 +90,7 @@ impl Parcel {
         self.not_before.is_some_and(|at| at > now)
     }
 
-    /// When its slots are likely to be free.
+    /// When its slots are likely to be free, to a few seconds.
     pub fn turn_at(&self) -> Timestamp {
         self.expected_at.unwrap_or(self.due_at)
     }

@@ -60,11 +60,11 @@ pub(super) async fn take<C: Connect>(
     let began_at = deps.clock.now();
     loop {
         let now = deps.clock.now();
-        if now.since(began_at) > PATIENCE {
-            return Ok(Turn::NotBefore(now));
-        }
         if line.resting(now) {
             return Ok(Turn::Resting);
+        }
+        if now.since(began_at) > PATIENCE {
+            return Ok(Turn::NotBefore(now));
         }
         let Some(meter) = line.meter.clone() else {
             renew(deps, org, line, Meter::new(line.terms, now)).await?;

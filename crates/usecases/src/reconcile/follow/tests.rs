@@ -3,6 +3,11 @@ use domain::pace::{Day, Meter, Slowed, Terms};
 use domain::settings::{ChannelSettings, Rate};
 use ulid::Ulid;
 
+use domain::pace::Load;
+use domain::settings::ChannelStatus;
+use store::pace::SenderNow;
+use store::parcel::Claim;
+
 use super::*;
 
 fn now() -> Timestamp {
@@ -48,8 +53,8 @@ fn on_the_way(chunk: u32, due_s: u64) -> Open {
 /// After how many seconds which chunk is due.
 fn turns(sender: &SenderNow, open: Vec<Open>) -> Vec<(u32, u64)> {
     let placed = place(sender, open, now());
-    let waiting = placed.turns.iter().filter(|turn| turn.open.parcel.waits());
-    waiting.map(|turn| (turn.open.parcel.chunk, turn.due.since(now()).as_secs())).collect()
+    let waiting = placed.places.iter().filter(|place| place.open.parcel.waits());
+    waiting.map(|place| (place.open.parcel.chunk, place.due.since(now()).as_secs())).collect()
 }
 
 #[test]
@@ -112,4 +117,67 @@ fn what_expires_before_its_turn_is_due_when_it_expires() {
     let mut soon = waiting(1, 20);
     soon.expires_at = secs(5);
     assert_eq!(turns(&sender(None), vec![waiting(0, 10), soon, waiting(2, 30)]), [(0, 0), (1, 5), (2, 8)]);
+}
+
+/// After how many seconds the last parcel of which action is expected, where it is said anew.
+fn said_anew(sender: &SenderNow, open: Vec<Open>) -> Vec<(u32, u64)> {
+    let places = place(sender, open, now()).places;
+    moved(places, now()).map(|(_, parcel, begin)| (parcel.chunk, begin.since(now()).as_secs())).collect()
+}
+
+#[test]
+fn a_parcel_that_moved_far_says_so_once() {
+    let late = |chunk, planned_s| {
+        let mut open = waiting(chunk, planned_s);
+        open.parcel.left = Load { messages: 1_200, units: 1_200 };
+        open
+    };
+    // Each is an action of its own and takes 123 seconds.
+    let open = vec![late(0, 0), late(1, 60), late(2, 230)];
+    assert_eq!(said_anew(&sender(None), open.clone()), [(1, 123)], "the third is 16 seconds off");
+    let mut told = open;
+    told[1].parcel.expected_at = Some(secs(123));
+    assert_eq!(said_anew(&sender(None), told.clone()), []);
+    told[1].parcel.expected_at = Some(secs(300));
+    assert_eq!(said_anew(&sender(None), told), [(1, 123)], "it comes earlier again");
+}
+
+#[test]
+fn of_what_is_on_its_way_only_what_waits_for_others_says_when_it_is_expected() {
+    let mut busy = on_the_way(0, 0);
+    busy.parcel.left = Load { messages: 1_200, units: 1_200 };
+    let open = |change: fn(&mut Open)| {
+        let mut behind = on_the_way(1, 1);
+        change(&mut behind);
+        vec![busy.clone(), behind]
+    };
+    assert_eq!(said_anew(&sender(None), open(|_| ())), [(1, 123)]);
+    assert_eq!(said_anew(&sender(None), open(|open| open.direct = true)), []);
+    assert_eq!(said_anew(&sender(None), open(|open| open.parcel.not_before = Some(secs(1)))), []);
+    let claimed = |open: &mut Open| {
+        open.parcel.claim = Some(Claim { holder: "h".into(), until: secs(60) });
+    };
+    assert_eq!(said_anew(&sender(None), open(claimed)), [], "somebody is at it");
+    let mut overdue = on_the_way(0, 0);
+    overdue.parcel.due_at = Timestamp::from_secs(899_000);
+    overdue.parcel.driven_at = overdue.parcel.due_at;
+    assert_eq!(said_anew(&sender(None), vec![overdue]), [], "now is when it has been due");
+}
+
+#[test]
+fn what_is_on_its_way_is_not_taken_up_before_it_is_due() {
+    let placed = place(&sender(None), vec![on_the_way(0, 100)], now());
+    assert_eq!(placed.end, Some(secs(100) + Duration::from_millis(10_250)));
+}
+
+#[test]
+fn an_action_that_was_looked_at_twice_wants_its_turn_once() {
+    let action =
+        Action::accepted("o".parse().unwrap(), BulkActionId::new(Ulid::from_parts(1, 1)), "u", now());
+    let turns = Turns::default();
+    for _ in 0..2 {
+        turns.wants(&action, &Parcel::fresh(0, Channel::Sms, now(), now()));
+    }
+    let all = turns.take();
+    assert_eq!(all.values().map(BTreeMap::len).collect::<Vec<_>>(), [1]);
 }
