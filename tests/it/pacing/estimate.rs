@@ -92,7 +92,7 @@ async fn while_a_send_goes_on_its_estimate_follows_what_happens() {
 
 /// When the last message was accepted.
 fn last_call(world: &World) -> Timestamp {
-    world.provider.accepted().iter().map(|seen| seen.at).max().unwrap()
+    world.provider.accepted().iter().map(|seen| seen.at).max().expect("a call")
 }
 
 #[tokio::test]
