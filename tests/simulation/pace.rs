@@ -20,6 +20,16 @@ pub(crate) struct Pace(Mutex<BTreeMap<Channel, Sender>>);
 struct Sender {
     calls: Vec<Call>,
     terms: Vec<Since>,
+    pauses: Vec<Pause>,
+}
+
+/// Somebody paused it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pause {
+    /// When he was told that it is paused.
+    answered_ms: Option<u64>,
+    /// When he began to resume it.
+    resumed_ms: Option<u64>,
 }
 
 /// A request that was begun.
@@ -64,6 +74,28 @@ impl Pace {
     pub(crate) fn has_set(&self, channel: Channel, number: usize, at_ms: u64) {
         if let Some(since) = self.senders().entry(channel).or_default().terms.get_mut(number) {
             since.answered_ms = Some(at_ms);
+        }
+    }
+
+    /// Somebody begins to pause a sender. Answers the number of the pause.
+    pub(crate) fn pauses(&self, channel: Channel) -> usize {
+        let mut senders = self.senders();
+        let pauses = &mut senders.entry(channel).or_default().pauses;
+        pauses.push(Pause::default());
+        pauses.len() - 1
+    }
+
+    /// Whoever paused it was told that it is paused.
+    pub(crate) fn is_paused(&self, channel: Channel, number: usize, at_ms: u64) {
+        if let Some(pause) = self.senders().entry(channel).or_default().pauses.get_mut(number) {
+            pause.answered_ms = Some(at_ms);
+        }
+    }
+
+    /// Whoever paused it begins to resume it.
+    pub(crate) fn resumes(&self, channel: Channel, number: usize, at_ms: u64) {
+        if let Some(pause) = self.senders().entry(channel).or_default().pauses.get_mut(number) {
+            pause.resumed_ms = Some(at_ms);
         }
     }
 
@@ -120,7 +152,18 @@ impl Sender {
             .into_iter()
             .chain(close.map(|found| told("span that is one slot long", found)))
             .chain(day.map(|found| told("day", found)))
+            .chain(self.called_while_paused().map(|at_ms| {
+                format!("the {channel} sender was asked {at_ms} ms after the beginning, when it was paused")
+            }))
             .collect()
+    }
+
+    /// When a request began long after somebody had been told that the sender is paused. Of two who pause and resume it nobody knows who was last.
+    fn called_while_paused(&self) -> Option<u64> {
+        let [Pause { answered_ms: Some(from_ms), resumed_ms }] = self.pauses.as_slice() else { return None };
+        let until_ms = resumed_ms.unwrap_or(u64::MAX);
+        let called = |call: &&Call| call.at_ms > from_ms + OLD_TERMS_MS && call.at_ms < until_ms;
+        self.calls.iter().find(called).map(|call| call.at_ms)
     }
 
     /// Whether somebody set terms between two requests: the next slots then follow others.

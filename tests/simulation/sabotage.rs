@@ -36,11 +36,13 @@ pub enum Sabotage {
     NoKeys,
     /// Slots are taken whoever has taken them in the meantime.
     NoMeter,
+    /// Nobody looks whether a sender is paused.
+    NoPause,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoClaim,
         Self::NoMark,
         Self::ForgetsDeadClaims,
@@ -54,6 +56,7 @@ impl Sabotage {
         Self::NoReconcile,
         Self::NoKeys,
         Self::NoMeter,
+        Self::NoPause,
     ];
 
     /// What is played to make it show.
@@ -61,6 +64,8 @@ impl Sabotage {
         match self {
             // Two must write one action within a moment, which is rare in the life of a few sends.
             Self::BlindActions => Story::Scene { scene: Scene::CancelledLate, lost: None },
+            // Few seeds pause a sender that has something to do.
+            Self::NoPause => Story::Scene { scene: Scene::Paused, lost: None },
             _ => Story::Life,
         }
     }
@@ -133,6 +138,11 @@ impl Sabotage {
             Self::NoGate2 if call.operation == "Query" && call.body.contains("#OPTOUTS\"") => {
                 body["Items"] = json!([]);
                 body["Count"] = json!(0);
+            }
+            Self::NoPause if call.body.contains("\"CHANNEL#") => {
+                for item in body["Items"].as_array_mut().into_iter().flatten() {
+                    item["status"] = json!({ "S": "active" });
+                }
             }
             Self::ForgetsDeadClaims if call.body.contains("ADD deaths :one") => {
                 if let Some(old) = body["Attributes"].as_object_mut() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::content::{Body, Content};
 use domain::pace::Load;
+use domain::settings::ChannelStatus;
 use domain::{BulkActionStatus, Channel, Routing, Timestamp, segments};
 use store::action::{Action, BLOCK_TARGETS};
 use store::pace::SenderNow;
@@ -65,34 +66,59 @@ pub(crate) fn is_open(action: &Action) -> bool {
     !action.status.is_settled() && !action.sent_out && action.pending() > 0
 }
 
-/// The estimate of what is left of an action, made anew; `None` if nothing is. `parcels` are those of its rows that are written.
+/// When what is left of an action will have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing is left.
+    Nothing,
+    /// Something waits for a sender that is paused: nobody knows.
+    Paused,
+    /// Then.
+    Expected(Estimate),
+}
+
+/// The estimate of what is left of an action, made anew. `parcels` are those of its rows that are written.
 pub(crate) fn of_rest(
     action: &Action,
     messages: &[Content],
     senders: &[SenderNow],
     parcels: &[Parcel],
     now: Timestamp,
-) -> Option<Estimate> {
+) -> Rest {
     let leaves_at = action.schedule_at.map_or(action.created_at, |at| at.max(action.created_at));
     if action.status == BulkActionStatus::Queued {
         let loads = expected(action.routing, messages, u64::from(action.targets));
-        return Some(estimate(loads, senders, leaves_at.max(now), now))
-            .map(|estimate| Estimate::new(leaves_at, estimate.completion));
+        if is_paused(senders, loads.iter().map(|(channel, _)| *channel)) {
+            return Rest::Paused;
+        }
+        let estimate = estimate(loads, senders, leaves_at.max(now), now);
+        return Rest::Expected(Estimate::new(leaves_at, estimate.completion));
     }
     let written = u64::try_from(action.blocks_done.len() * BLOCK_TARGETS).unwrap_or(u64::MAX);
     let unwritten = expected(action.routing, messages, u64::from(action.targets).saturating_sub(written));
-    let unwritten = unwritten.into_iter().filter(|(_, load)| load.messages > 0);
-    let not_written =
-        unwritten.map(|(channel, load)| estimate([(channel, load)], senders, now, now).completion);
+    let unwritten: Vec<(Channel, Load)> =
+        unwritten.into_iter().filter(|(_, load)| load.messages > 0).collect();
     let mut open: BTreeMap<Channel, Vec<&Parcel>> = BTreeMap::new();
     for parcel in parcels.iter().filter(|parcel| !parcel.done) {
         open.entry(parcel.channel).or_default().push(parcel);
     }
+    if is_paused(senders, open.keys().copied().chain(unwritten.iter().map(|(channel, _)| *channel))) {
+        return Rest::Paused;
+    }
+    let not_written = unwritten
+        .into_iter()
+        .map(|(channel, load)| estimate([(channel, load)], senders, now, now).completion);
     let written = open
         .into_iter()
         .filter_map(|(channel, open)| Some(rest_of(sender_of(senders, channel)?, &open, now)));
-    let completion = not_written.chain(written).max()?;
-    Some(Estimate::new(leaves_at, completion))
+    let completion = not_written.chain(written).max();
+    completion.map_or(Rest::Nothing, |completion| Rest::Expected(Estimate::new(leaves_at, completion)))
+}
+
+fn is_paused(senders: &[SenderNow], mut channels: impl Iterator<Item = Channel>) -> bool {
+    channels.any(|channel| {
+        sender_of(senders, channel).is_some_and(|sender| sender.settings.status == ChannelStatus::Paused)
+    })
 }
 
 /// When the last of an action's parcels on one channel will be done: in its place in the plan, and not before their own work is.

@@ -7,6 +7,7 @@ use store::action::Action;
 use store::content::FrozenContent;
 use wire::api::action::{ActionView, MoveView, PausedView};
 
+use crate::estimate::Rest;
 use crate::{Error, estimate};
 
 /// An action as it is at `now`, for answers about it. While something of it is to be sent its estimate is made anew; then it is shown as it was
@@ -25,9 +26,13 @@ pub(crate) async fn of_action(
     if estimate::is_open(&action) {
         let is_written = action.status != BulkActionStatus::Queued;
         let parcels = if is_written { store.parcels(org, action.id.ulid()).await? } else { Vec::new() };
-        if let Some(rest) = estimate::of_rest(&action, &content.messages, &senders, &parcels, now) {
-            action.estimated_completion = Some(rest.completion);
-            action.spans_days = Some(rest.spans_days);
+        match estimate::of_rest(&action, &content.messages, &senders, &parcels, now) {
+            Rest::Nothing => {}
+            Rest::Paused => (action.estimated_completion, action.spans_days) = (None, None),
+            Rest::Expected(rest) => {
+                (action.estimated_completion, action.spans_days) =
+                    (Some(rest.completion), Some(rest.spans_days));
+            }
         }
     }
     let channels: Vec<ChannelSettings> = senders.into_iter().map(|sender| sender.settings).collect();

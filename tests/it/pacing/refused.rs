@@ -42,6 +42,7 @@ async fn a_template_that_the_provider_has_paused_pauses_the_sender_and_fails_nob
     assert!(reason.contains("template"), "{reason}");
     let action = world.action(id).await;
     assert_eq!(action["paused"], json!({ "channel": "whatsapp", "reason": reason }));
+    assert_eq!(action["estimated_completion"], Value::Null, "nobody knows");
     assert_eq!(summary(&action), ("delegated".into(), [0, 0, 0, 0, 2_000]));
 
     world.provider.answer(|_| Answer::Accept);

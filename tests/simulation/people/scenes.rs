@@ -28,6 +28,8 @@ pub enum Scene {
     Cancelled,
     /// A send that is called off while it starts.
     CancelledLate,
+    /// A send while its sender is paused.
+    Paused,
     /// A send whose failures are sent again.
     Retried,
     /// A single message.
@@ -54,6 +56,13 @@ impl People {
                 let moment = millis(self.host.core.dice.between(0, 2_000));
                 sleep(Duration::from_mins(5) + moment).await;
                 self.cancel().await;
+            }
+            Scene::Paused => {
+                let paused = self.begin_pause(Channel::Sms).await;
+                sleep(Duration::from_secs(20)).await;
+                self.bulk("A0", Channel::Sms, json!({})).await;
+                sleep(Duration::from_mins(5)).await;
+                self.end_pause(paused).await;
             }
             Scene::Retried => {
                 self.bulk("A0", Channel::Sms, json!({})).await;

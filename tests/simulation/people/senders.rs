@@ -70,20 +70,52 @@ impl People {
 
     /// Somebody pauses a sender for a while.
     pub(super) async fn pause(&self) {
-        let core = &self.host.core;
-        let channel = *core.dice.pick(&Channel::ALL);
-        let terms = drawn(&self.host);
-        let path = [("channel", channel.as_str())];
-        let number = core.pace.sets(channel, terms, core.time.elapsed_ms());
-        for status in ["paused", "active"] {
-            self.note(format!("the {channel} sender is to be {status}"));
-            let mut body = settings(channel, core.dice.between(30, 600), terms);
-            body["status"] = json!(status);
-            let answer = self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
-            if answer.is_some_and(|(status, _)| status < 300) {
-                core.pace.has_set(channel, number, core.time.elapsed_ms());
-            }
-            sleep(millis(core.dice.mostly_small(1, 240_000))).await;
-        }
+        let dice = &self.host.core.dice;
+        let paused = self.begin_pause(*dice.pick(&Channel::ALL)).await;
+        sleep(millis(dice.mostly_small(1, 240_000))).await;
+        self.end_pause(paused).await;
     }
+
+    /// Somebody pauses a sender.
+    pub(super) async fn begin_pause(&self, channel: Channel) -> Paused {
+        let core = &self.host.core;
+        let terms = drawn(&self.host);
+        let change = core.pace.sets(channel, terms, core.time.elapsed_ms());
+        let paused = Paused { channel, terms, change, number: core.pace.pauses(channel) };
+        if self.put_status(&paused, "paused").await {
+            core.pace.is_paused(channel, paused.number, core.time.elapsed_ms());
+        }
+        paused
+    }
+
+    /// Whoever paused a sender resumes it.
+    pub(super) async fn end_pause(&self, paused: Paused) {
+        let core = &self.host.core;
+        core.pace.resumes(paused.channel, paused.number, core.time.elapsed_ms());
+        self.put_status(&paused, "active").await;
+    }
+
+    /// Whether somebody was told that the sender is what he made it.
+    async fn put_status(&self, paused: &Paused, status: &str) -> bool {
+        let (core, channel) = (&self.host.core, paused.channel);
+        self.note(format!("the {channel} sender is to be {status}"));
+        let mut body = settings(channel, core.dice.between(30, 600), paused.terms);
+        body["status"] = json!(status);
+        let path = [("channel", channel.as_str())];
+        let answer = self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
+        let told = answer.is_some_and(|(status, _)| status < 300);
+        if told {
+            core.pace.has_set(channel, paused.change, core.time.elapsed_ms());
+        }
+        told
+    }
+}
+
+/// A sender that somebody paused, and what he wants of it.
+pub(super) struct Paused {
+    channel: Channel,
+    terms: Terms,
+    /// The numbers of the change and of the pause with the judge.
+    change: usize,
+    number: usize,
 }

@@ -162,8 +162,9 @@ impl Meter {
         1 << self.level(now)
     }
 
-    /// The meter after the provider asked for patience until `until`.
+    /// The meter after the provider asked for patience until `until`. What it asked for before still holds.
     pub fn slower(&self, until: Timestamp, now: Timestamp) -> Slowed {
+        let until = self.slowed.map_or(until, |slowed| slowed.until.max(until));
         Slowed { at: now, until, level: (self.level(now) + 1).min(SLOWEST) }
     }
 
@@ -311,6 +312,15 @@ mod tests {
         assert!(slots[1].since(slots[0]) >= Duration::from_millis(400));
         assert_eq!(meter.stride(until + SLOWER_FOR), 2);
         assert_eq!(meter.stride(until + 2 * SLOWER_FOR), 1);
+    }
+
+    #[test]
+    fn a_short_wait_does_not_end_a_long_one() {
+        let now = Timestamp::from_secs(1_000_000);
+        let mut meter = Meter::new(terms(10), now);
+        let (hour, soon) = (now + Duration::from_hours(1), now + Duration::from_secs(2));
+        meter.slowed = Some(meter.slower(hour, now));
+        assert_eq!(meter.slower(soon, now).until, hour);
     }
 
     #[test]

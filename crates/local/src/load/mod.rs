@@ -81,6 +81,7 @@ async fn measure(ground: &Ground, options: &Options) -> Result<Report> {
     if options.send_only {
         ground.import(options.recipients).await?;
         report.send = Some(send::run(ground, options, options.recipients, false).await?);
+        report.memory = processes::peak_memory()?;
         return Ok(report);
     }
     report.starts = ground.stack.time_starts().await?;

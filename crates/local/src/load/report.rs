@@ -60,7 +60,13 @@ impl Report {
 
     /// Whether nothing that was measured is worse than it must be.
     pub(super) fn holds(&self) -> bool {
-        self.budgets().iter().all(|budget| budget.verdict() != Verdict::Missed)
+        self.of_verdict(Verdict::Missed).is_empty()
+    }
+
+    /// The names of the budgets that stand so.
+    fn of_verdict(&self, verdict: Verdict) -> Vec<&'static str> {
+        let all = self.budgets();
+        all.iter().filter(|budget| budget.verdict() == verdict).map(|budget| budget.name).collect()
     }
 
     /// One object with everything.
@@ -75,6 +81,8 @@ impl Report {
             "channel": self.options.channel,
             "latency_ms": u64::try_from(self.options.latency.as_millis()).unwrap_or(u64::MAX),
             "holds": self.holds(),
+            "missed": self.of_verdict(Verdict::Missed),
+            "not_measured": self.of_verdict(Verdict::NotMeasured),
             "budgets": budgets,
             "send": self.send.as_ref().map(sent_json),
             "run_s": self.run_time().as_secs_f64(),
