@@ -90,6 +90,11 @@ fn a_cancelled_send_does_not_go_out_whichever_answer_is_lost() {
 }
 
 #[test]
+fn a_slow_sender_gets_round_to_everybody_whichever_answer_is_lost() {
+    with_each_answer_lost(Scene::Slow);
+}
+
+#[test]
 fn a_send_waits_for_a_paused_sender_whichever_answer_is_lost() {
     with_each_answer_lost(Scene::Paused);
 }

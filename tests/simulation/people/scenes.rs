@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use domain::Channel;
+use domain::pace::Terms;
+use domain::settings::Rate;
 use serde_json::{Value, json};
 use testing::World;
 use tokio::time::sleep;
@@ -28,6 +30,8 @@ pub enum Scene {
     Cancelled,
     /// A send that is called off while it starts.
     CancelledLate,
+    /// A send by a sender of three messages a minute.
+    Slow,
     /// A send while its sender is paused.
     Paused,
     /// A send whose failures are sent again.
@@ -56,6 +60,11 @@ impl People {
                 let moment = millis(self.host.core.dice.between(0, 2_000));
                 sleep(Duration::from_mins(5) + moment).await;
                 self.cancel().await;
+            }
+            Scene::Slow => {
+                let rate = Rate::of_thousandths(50).expect("it is a rate");
+                self.set_terms(Channel::Sms, Terms { rate, per_day: None }).await;
+                self.bulk("A0", Channel::Sms, json!({})).await;
             }
             Scene::Paused => {
                 let paused = self.begin_pause(Channel::Sms).await;

@@ -57,7 +57,12 @@ impl People {
     pub(super) async fn change_terms(&self) {
         let core = &self.host.core;
         let channel = *core.dice.pick(&Channel::ALL);
-        let terms = drawn(&self.host);
+        self.set_terms(channel, drawn(&self.host)).await;
+    }
+
+    /// Somebody gives a sender these terms.
+    pub(super) async fn set_terms(&self, channel: Channel, terms: Terms) {
+        let core = &self.host.core;
         self.note(format!("the {channel} sender gets other terms: {terms:?}"));
         let body = settings(channel, core.dice.between(30, 600), terms);
         let path = [("channel", channel.as_str())];

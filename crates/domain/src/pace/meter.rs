@@ -146,6 +146,12 @@ impl Meter {
         Taking::Slots { first, latest: horizon.min(in_quarter), stride, most_used }
     }
 
+    /// Whether the next slot waits for nobody in particular: none that is still to come was given out, no patience was asked for, and the day has room.
+    pub fn is_free(&self, now: Timestamp) -> bool {
+        let patient = self.slowed.is_some_and(|slowed| slowed.until > now);
+        self.next <= self.grid.first_from(now) && !patient && self.room(now) > 0
+    }
+
     /// Messages that may have a slot today.
     pub fn room(&self, now: Timestamp) -> u32 {
         self.day.turned_to(Day::quarter_of(now).max(self.day.quarter)).room(self.per_day)
@@ -312,6 +318,23 @@ mod tests {
         assert!(slots[1].since(slots[0]) >= Duration::from_millis(400));
         assert_eq!(meter.stride(until + SLOWER_FOR), 2);
         assert_eq!(meter.stride(until + 2 * SLOWER_FOR), 1);
+    }
+
+    #[test]
+    fn between_two_slots_a_sender_is_free_until_somebody_takes_the_next() {
+        let now = Timestamp::from_secs(1_000_000);
+        let slow = Terms { rate: Rate::of_thousandths(50).unwrap(), per_day: Some(2) };
+        let mut meter = Meter { next: 1, ..Meter::new(slow, now) };
+        let between = now + Duration::from_secs(10);
+        assert!(meter.is_free(between));
+        meter.slowed = Some(meter.slower(between + Duration::from_secs(1), between));
+        assert!(!meter.is_free(between), "patience was asked for");
+        meter.slowed = None;
+        meter.next = 2;
+        assert!(!meter.is_free(between), "the next is somebody's");
+        meter.next = 1;
+        meter.day.used = 2;
+        assert!(!meter.is_free(between), "nobody may call today");
     }
 
     #[test]

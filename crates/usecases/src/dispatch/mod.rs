@@ -75,8 +75,8 @@ struct Work<'a> {
     /// The sender's terms, as far as they are known, and slots per message so far.
     terms: Option<Terms>,
     written: Load,
-    /// Whether a group was handed over under this claim.
-    got_on: bool,
+    /// Whether a group was handed over under this claim, or nobody else has slots before it.
+    has_its_turn: bool,
 }
 
 impl Work<'_> {
@@ -142,7 +142,7 @@ pub async fn dispatch<C: Connect>(
         ahead: if direct { Ahead::Direct } else { Ahead::Bulk },
         terms: None,
         written: Load::default(),
-        got_on: false,
+        has_its_turn: false,
     };
 
     let rows = deps.store.rows_of_chunk(&org_id, bulk_action_id.ulid(), chunk).await?;
@@ -264,10 +264,13 @@ async fn send_all<C: Connect>(
         match Box::pin(group::send(deps, work, &mut line, letters, beyond)).await? {
             group::Sent::Lost => return Ok(Stop::Lost),
             group::Sent::Resting => return Ok(Stop::SenderRefused),
-            group::Sent::NotBefore(at) => return Ok(Stop::NotBefore(at)),
+            group::Sent::NotBefore(at) => {
+                work.has_its_turn |= line.is_free(deps.clock.now());
+                return Ok(Stop::NotBefore(at));
+            }
             group::Sent::TooMany => {}
             group::Sent::Done(changed) => {
-                work.got_on = true;
+                work.has_its_turn = true;
                 for (index, row) in left.drain(..changed.len()).zip(changed) {
                     if let Some(place) = rows.get_mut(index) {
                         *place = row;
@@ -371,8 +374,9 @@ async fn release<C: Connect>(
     }
 }
 
-/// When it is the turn of the messages that are left, not before `from`. Replies and single sends do not queue up. Nor does a parcel that got on: it
-/// is its turn, and only its own messages are in its way. Whoever got nothing came too early, and others are served.
+/// When it is the turn of the messages that are left, not before `from`. Replies and single sends do not queue up. Nor does a parcel that got on, or
+/// that met a slow sender between two slots: it is its turn, and only its own messages are in its way. Whoever else got nothing came too early,
+/// and others are served.
 async fn queue_up<C: Connect>(
     deps: &Dispatch<C>,
     work: &Work<'_>,
@@ -380,8 +384,9 @@ async fn queue_up<C: Connect>(
     from: Timestamp,
 ) -> Result<Timestamp, Error> {
     let (Some(terms), Ahead::Bulk) = (work.terms, work.ahead) else { return Ok(from) };
-    if work.got_on && from <= deps.clock.now() + pacing::ON_QUEUE {
-        return Ok(from);
+    let now = deps.clock.now();
+    if work.has_its_turn && from <= now + pacing::ON_QUEUE {
+        return Ok(pacing::due(from, now));
     }
     let wanted = pacing::Work { terms, units: left.units, from };
     let start = pacing::queue_up(&deps.store, &work.action.org_id, C::CHANNEL, wanted).await?;

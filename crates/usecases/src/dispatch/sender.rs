@@ -298,6 +298,11 @@ impl<S: Sender> Line<S> {
         self.state.rests(now)
     }
 
+    /// Whether nobody has slots of it that are still to come.
+    pub(super) fn is_free(&self, now: Timestamp) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.is_free(now))
+    }
+
     /// How many messages go together. A paused sender is tried with a single one.
     pub(super) fn group_size(&self, now: Timestamp) -> GroupSize {
         let Some(meter) = &self.meter else { return GroupSize { messages: 1, units: 1 } };
