@@ -47,6 +47,11 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
+
+    /// How far the two are apart, whichever is first.
+    pub fn apart(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use domain::Timestamp;
 use serde_json::json;
 use testing::World;
 
-use super::{change, expected_in, now, rate, time_of};
+use super::{change, expected_in, last_call, now, rate, time_of};
 use crate::support::settle;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -90,11 +89,6 @@ async fn while_a_send_goes_on_its_estimate_follows_what_happens() {
     assert!(about(expected, last_call(&world).since(asked).as_secs()), "{expected:?}");
 }
 
-/// When the last message was accepted.
-fn last_call(world: &World) -> Timestamp {
-    world.provider.accepted().iter().map(|seen| seen.at).max().expect("a call")
-}
-
 #[tokio::test]
 async fn what_waits_behind_others_is_expected_by_the_pace_that_its_sender_has_now() {
     let world = World::start().await;
@@ -133,7 +127,7 @@ async fn a_finished_send_shows_how_good_its_estimate_was() {
     assert_eq!(made.to_string(), promised, "as it was made");
     let last = last_call(&world);
     assert_eq!(time_of(&action, "last_sent_at"), last);
-    assert!(last.since(made).max(made.since(last)) < Duration::from_secs(5), "{made} expected, {last}");
+    assert!(last.apart(made) < Duration::from_secs(5), "{made} expected, {last}");
 }
 
 #[tokio::test]

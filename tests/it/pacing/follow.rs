@@ -6,7 +6,7 @@ use domain::Clock;
 use serde_json::json;
 use testing::{Answer, World};
 
-use super::{accepted_in, change, now, rate};
+use super::{accepted_in, change, last_call, now, rate};
 use crate::support::{assert_once_each, settle};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -147,7 +147,7 @@ async fn a_refused_message_that_waits_for_its_time_is_not_brought_forward() {
     assert_eq!(world.provider.calls().len(), 2);
     world.pass(2 * MINUTE).await;
     assert_once_each(&world, 2);
-    let last = world.provider.accepted().iter().map(|seen| seen.at).max().unwrap();
+    let last = last_call(&world);
     assert!(last.since(first) < 11 * MINUTE && world.clock.now() > last);
     settle(&world).await;
 }

@@ -43,6 +43,11 @@ fn most_in(span: Duration, calls: &[Seen]) -> usize {
     calls.iter().map(from).max().unwrap_or(0)
 }
 
+/// When the last message was accepted.
+fn last_call(world: &World) -> Timestamp {
+    world.provider.accepted().iter().map(|seen| seen.at).max().expect("a message was accepted")
+}
+
 /// A time of an action.
 fn time_of(action: &Value, name: &str) -> Timestamp {
     action[name].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} of {action}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testing::{Answer, World};
 
-use super::{accepted_in, change, most_in, now, rate};
+use super::{accepted_in, change, last_call, most_in, now, rate};
 use crate::support::{assert_once_each, settle, summary};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -79,7 +79,7 @@ async fn a_limit_per_day_spreads_a_send_over_days_and_says_so() {
         world.live(Duration::from_mins(80)).await;
     }
     assert_once_each(&world, 250);
-    let last = world.provider.accepted().iter().map(|seen| seen.at).max().unwrap();
+    let last = last_call(&world);
     assert!(last.since(begin) > Duration::from_hours(48));
     settle(&world).await;
 }

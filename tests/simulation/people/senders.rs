@@ -64,13 +64,24 @@ impl People {
     pub(super) async fn set_terms(&self, channel: Channel, terms: Terms) {
         let core = &self.host.core;
         self.note(format!("the {channel} sender gets other terms: {terms:?}"));
-        let body = settings(channel, core.dice.between(30, 600), terms);
-        let path = [("channel", channel.as_str())];
-        let request = World::as_somebody("PUT /channels/{channel}", &path, &body);
-        let number = core.pace.sets(channel, terms, core.time.elapsed_ms());
-        if self.ask(&request).await.is_some_and(|(status, _)| status < 300) {
-            core.pace.has_set(channel, number, core.time.elapsed_ms());
+        let change = core.pace.sets(channel, terms, core.time.elapsed_ms());
+        self.put(channel, terms, change, None).await;
+    }
+
+    /// Puts a sender's settings, of whose terms the judge knows by the number of the `change`. Whether somebody was told that they are so.
+    async fn put(&self, channel: Channel, terms: Terms, change: usize, status: Option<&str>) -> bool {
+        let core = &self.host.core;
+        let mut body = settings(channel, core.dice.between(30, 600), terms);
+        if let Some(status) = status {
+            body["status"] = json!(status);
         }
+        let path = [("channel", channel.as_str())];
+        let answer = self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
+        let told = answer.is_some_and(|(status, _)| status < 300);
+        if told {
+            core.pace.has_set(channel, change, core.time.elapsed_ms());
+        }
+        told
     }
 
     /// Somebody pauses a sender for a while.
@@ -102,17 +113,8 @@ impl People {
 
     /// Whether somebody was told that the sender is what he made it.
     async fn put_status(&self, paused: &Paused, status: &str) -> bool {
-        let (core, channel) = (&self.host.core, paused.channel);
-        self.note(format!("the {channel} sender is to be {status}"));
-        let mut body = settings(channel, core.dice.between(30, 600), paused.terms);
-        body["status"] = json!(status);
-        let path = [("channel", channel.as_str())];
-        let answer = self.ask(&World::as_somebody("PUT /channels/{channel}", &path, &body)).await;
-        let told = answer.is_some_and(|(status, _)| status < 300);
-        if told {
-            core.pace.has_set(channel, paused.change, core.time.elapsed_ms());
-        }
-        told
+        self.note(format!("the {} sender is to be {status}", paused.channel));
+        self.put(paused.channel, paused.terms, paused.change, Some(status)).await
     }
 }
 

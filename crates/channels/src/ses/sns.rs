@@ -176,7 +176,7 @@ impl Envelope {
             return Err(SnsError::Topic);
         }
         let at: Timestamp = self.timestamp.parse().map_err(|_| SnsError::Time)?;
-        if now.since(at).max(at.since(now)) > MAX_AGE { Err(SnsError::Time) } else { Ok(()) }
+        if now.apart(at) > MAX_AGE { Err(SnsError::Time) } else { Ok(()) }
     }
 
     /// Whether the key of the certificate `pem`, valid at `now`, signed the message.

@@ -126,8 +126,7 @@ fn moved(places: Vec<Place>, now: Timestamp) -> impl Iterator<Item = (Ulid, Parc
     }
     last.into_iter().filter_map(move |(send, (parcel, begin))| {
         let said = parcel.turn_at().max(now);
-        let off = said.since(begin).max(begin.since(said));
-        (off > GOOD_ENOUGH_TO_SAY).then_some((send, parcel, begin))
+        (said.apart(begin) > GOOD_ENOUGH_TO_SAY).then_some((send, parcel, begin))
     })
 }
 

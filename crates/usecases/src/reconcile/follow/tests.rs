@@ -1,12 +1,9 @@
 use domain::BulkActionId;
-use domain::pace::{Day, Meter, Slowed, Terms};
-use domain::settings::{ChannelSettings, Rate};
-use ulid::Ulid;
-
-use domain::pace::Load;
-use domain::settings::ChannelStatus;
+use domain::pace::{Day, Load, Meter, Slowed, Terms};
+use domain::settings::{ChannelSettings, ChannelStatus, Rate};
 use store::pace::SenderNow;
 use store::parcel::Claim;
+use ulid::Ulid;
 
 use super::*;
 
